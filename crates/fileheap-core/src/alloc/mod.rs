@@ -1,0 +1,25 @@
+//! The allocator: cells in zones, runs of pages, extents; true on file at every commit.
+
+use std::ops::Range;
+
+use crate::Result;
+
+/// What the allocator asks of the transaction around it.
+pub trait Ground: Sync {
+    /// Address of offset 0.
+    fn base(&self) -> *mut u8;
+    /// Notes that our own structures were stored to. Only tracked transactions listen.
+    fn touch(&self, offset: u64, bytes: u64);
+    /// Makes the file at least `total_pages` long: disk space reserved, mapped. Returns whether
+    /// the pages that were added read as zeros.
+    fn extend(&self, total_pages: u64) -> Result<bool>;
+    /// Reserves disk space for pages whose space was given back.
+    fn reserve(&self, pages: Range<u64>) -> Result<()>;
+    /// The number this transaction will commit as.
+    fn txn(&self) -> u64;
+    /// Pages freed by this transaction or an earlier one are wanted by nobody any more: neither
+    /// by a reader, nor by recovery after a power cut.
+    fn safe_txn(&self) -> u64;
+    /// These pages were free and safe when the transaction took them: they need no log.
+    fn claimed(&self, pages: Range<u64>);
+}

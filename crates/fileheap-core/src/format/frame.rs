@@ -1,0 +1,125 @@
+//! The log: a header page, then frames, each a list of byte ranges and their contents.
+
+use std::mem::offset_of;
+
+use super::{Plain, checksum};
+
+/// The frame closes its transaction.
+pub const FRAME_COMMIT: u32 = 1;
+
+/// F4: the first bytes of a log file.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct LogHeader {
+    /// "HEAPLOG1".
+    pub magic: [u8; 8],
+    /// The heap it belongs to.
+    pub uuid: [u8; 16],
+    /// Grows by one at every switch between the two log files.
+    pub generation: u64,
+    /// Its first frame belongs to the transaction after this one.
+    pub after_txn: u64,
+    /// Random; frames of another life of this file do not carry it.
+    pub salt: u64,
+    /// Zero.
+    pub reserved: u32,
+    /// CRC-32 of all bytes before.
+    pub crc: u32,
+}
+
+// SAFETY: repr(C), integers only, no padding (asserted below).
+unsafe impl Plain for LogHeader {}
+const _: () = assert!(size_of::<LogHeader>() == 56 && offset_of!(LogHeader, crc) == 52);
+
+impl LogHeader {
+    /// First bytes of a log file.
+    pub const MAGIC: [u8; 8] = *b"HEAPLOG1";
+    /// Where the first frame lies.
+    pub const FIRST_FRAME: u64 = super::PAGE_BYTES;
+
+    /// The same with its checksum set.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        self.crc = checksum(0, &self.bytes()[..offset_of!(Self, crc)]);
+        self
+    }
+
+    /// Whether it is a log header at all.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.magic == Self::MAGIC && self.crc == checksum(0, &self.bytes()[..offset_of!(Self, crc)])
+    }
+}
+
+/// F5: then come `record_count` records, then their contents in the same order, then zeros up to
+/// `frame_bytes`, a multiple of 8.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct FrameHeader {
+    /// CRC-32 of everything after this field, seeded with the crc of the frame before.
+    pub crc: u32,
+    /// FRAME_COMMIT or 0.
+    pub flags: u32,
+    /// As in the log's header.
+    pub salt: u64,
+    /// The transaction.
+    pub txn: u64,
+    /// Length of the whole frame.
+    pub frame_bytes: u64,
+    /// Number of records.
+    pub record_count: u64,
+}
+
+// SAFETY: repr(C), integers only, no padding (asserted below).
+unsafe impl Plain for FrameHeader {}
+const _: () = assert!(size_of::<FrameHeader>() == 40);
+
+/// What a record says of its range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub enum RecordKind {
+    /// These are its bytes now.
+    Bytes = 0,
+    /// Its bytes are in the heap file; whatever earlier frames say of it is void.
+    Home = 1,
+}
+
+/// F6: one byte range. The top bit of `span` is the kind, the rest the length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Record {
+    /// First byte, from the start of the heap file.
+    pub offset: u64,
+    /// Kind and length.
+    pub span: u64,
+}
+
+// SAFETY: repr(C), integers only, no padding (asserted below).
+unsafe impl Plain for Record {}
+const _: () = assert!(size_of::<Record>() == 16);
+
+impl Record {
+    /// A record of a kind.
+    #[must_use]
+    pub fn new(kind: RecordKind, offset: u64, bytes: u64) -> Self {
+        Self { offset, span: (kind as u64) << 63 | bytes }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(self) -> RecordKind {
+        if self.span >> 63 == 0 { RecordKind::Bytes } else { RecordKind::Home }
+    }
+
+    /// Length of the range.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        self.span & (u64::MAX >> 1)
+    }
+
+    /// Length of its contents in the frame.
+    #[must_use]
+    pub fn payload_bytes(self) -> u64 {
+        if self.span >> 63 == 0 { self.bytes() } else { 0 }
+    }
+}

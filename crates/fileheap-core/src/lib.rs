@@ -1,0 +1,9 @@
+//! A file is a heap: allocate in it, commit atomically, open it again in microseconds.
+
+pub mod alloc;
+pub mod catalog;
+pub mod error;
+pub mod format;
+pub mod os;
+
+pub use error::{Error, ErrorKind, Result};

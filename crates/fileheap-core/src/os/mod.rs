@@ -1,0 +1,173 @@
+//! The only place that asks the operating system for anything: files, mapped memory, locks.
+//!
+//! Everything above speaks to three traits, so that the same engine runs on Linux, on plain
+//! memory (tests, Miri, crash simulation), and one day elsewhere. See docs/PLATFORM.md.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::format::Bulletin;
+
+#[cfg(target_os = "linux")]
+pub mod linux;
+pub mod ram;
+
+/// A file read and written by position. All methods may be called from any thread.
+pub trait File: Send + Sync {
+    /// Its length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Reads until `out` is full or the file ends; returns the bytes read.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;
+    /// Writes all parts, one after another, from `offset` on.
+    fn write_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<()>;
+    /// Returns when everything written so far survives a power cut.
+    fn sync(&self) -> io::Result<()>;
+    /// Asks the kernel to start writing a range; promises nothing.
+    fn flush(&self, range: Range<u64>) -> io::Result<()>;
+    /// Reserves disk space for a range, extending the file with zeros where it is shorter.
+    fn reserve(&self, range: Range<u64>) -> io::Result<()>;
+    /// Gives the disk space of a range back; it reads as zeros. The length stays.
+    fn punch(&self, range: Range<u64>) -> io::Result<()>;
+    /// Makes a range read as zeros while its disk space stays reserved.
+    fn zero(&self, range: Range<u64>) -> io::Result<()>;
+    /// Cuts the file. Never called while someone else may have it mapped.
+    fn truncate(&self, len: u64) -> io::Result<()>;
+    /// Bytes the file occupies on disk.
+    fn disk_bytes(&self) -> io::Result<u64>;
+    /// A window of plain memory onto the file's first `bytes`, if there can be one. Stores to it
+    /// survive the death of the process as `write_at` does. It lives as long as the file object.
+    fn window(&self, bytes: u64) -> Option<*mut u8>;
+}
+
+/// The heap file mapped at one address: clean pages show the file, stored-to pages are private.
+///
+/// Ranges are byte offsets in the heap file, multiples of the page size. The caller serialises
+/// calls that change the mapping (`extend`, `share`, `unshare`, `discard`, `harvest`).
+pub trait View: Send + Sync {
+    /// The address of offset 0. Constant for the life of the view.
+    fn base(&self) -> *mut u8;
+    /// How far the mapping may ever extend.
+    fn reserved_bytes(&self) -> u64;
+    /// Maps the file privately up to `bytes`; what is mapped stays where it is.
+    fn extend(&self, bytes: u64) -> io::Result<()>;
+    /// Makes stores to the range go straight to the file. Private contents of it are dropped.
+    fn share(&self, range: Range<u64>) -> io::Result<()>;
+    /// Undoes `share`: later stores to the range are private again.
+    fn unshare(&self, range: Range<u64>) -> io::Result<()>;
+    /// Makes stores to a shared range visible to `File::read_at` and `File::sync` (a no-op where
+    /// the kernel's page cache does that by itself).
+    fn settle(&self, range: Range<u64>) -> io::Result<()>;
+    /// Appends the ranges stored to since the last harvest, ascending, shared ranges excepted.
+    /// A page it names without need costs time; a page it omits would be lost.
+    fn harvest(&self, dirty: &mut Vec<Range<u64>>) -> io::Result<()>;
+    /// Lifts or restores write protection of a view that was mapped read-only; others ignore it.
+    fn set_writable(&self, writable: bool) -> io::Result<()>;
+    /// Drops private copies in the range: it shows the file again.
+    fn discard(&self, range: Range<u64>) -> io::Result<()>;
+    /// Prepares a range just shared for being filled in order (populates it ahead).
+    fn prefault(&self, range: Range<u64>);
+    /// The name of the way dirty pages are found, for `stat` and tests.
+    fn capture_name(&self) -> &'static str;
+}
+
+/// What processes say to each other: locks the kernel frees when their holder dies, and a shared
+/// page of atomics (volatile: the first process to attach resets it).
+pub trait Board: Send + Sync {
+    /// The shared page.
+    fn bulletin(&self) -> &Bulletin;
+    /// Takes a lock; false if it is held elsewhere at the deadline (None: waits for ever).
+    fn lock(&self, lock: Lock, mode: Mode, wait: Wait) -> io::Result<bool>;
+    /// Gives a lock back.
+    fn unlock(&self, lock: Lock) -> io::Result<()>;
+    /// Whether another process holds the lock in any mode.
+    fn held_elsewhere(&self, lock: Lock) -> io::Result<bool>;
+    /// Sleeps until `word` differs from `seen`, someone calls `wake`, or about `limit` passed.
+    fn sleep(&self, word: &std::sync::atomic::AtomicU32, seen: u32, limit: std::time::Duration);
+    /// Wakes all sleepers of `word`.
+    fn wake(&self, word: &std::sync::atomic::AtomicU32);
+    /// Whether this process opened the board itself (false in a forked child).
+    fn is_mine(&self) -> bool;
+}
+
+/// The locks of a heap. Their byte positions are in docs/FORMAT.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// Held exclusively while a process attaches or detaches.
+    Door,
+    /// Held shared by every attached process; who gets it exclusively is alone.
+    Presence,
+    /// Held shared by readers who cannot publish a pin (no write permission).
+    Blind,
+    /// Held exclusively by the process that owns the reader slot: its sign of life.
+    Slot(u32),
+}
+
+/// Shared or exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Many may hold it.
+    Shared,
+    /// One may hold it.
+    Exclusive,
+}
+
+/// How long to wait for something another thread or process holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as it takes.
+    Forever,
+    /// Not at all.
+    Try,
+    /// Until this instant.
+    Until(Instant),
+}
+
+/// Where and how to map a heap.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement {
+    /// The address that offset 0 should get.
+    pub base: u64,
+    /// Fail with `AddrInUse` rather than map elsewhere when that address is taken.
+    pub exact: bool,
+    /// Address range to reserve; less is taken where the system refuses.
+    pub reserve_bytes: u64,
+    /// False: a store is a fault (until the engine lifts it to copy frames in).
+    pub writable: bool,
+    /// How to find dirty pages.
+    pub capture: Capture,
+}
+
+/// A host of one heap: its file, its two logs, its board, and mappings of it.
+pub trait Host: Send + Sync {
+    /// The heap file.
+    fn data(&self) -> &Arc<dyn File>;
+    /// Log file 0 or 1; created when missing and `create` is set, with its directory entry synced.
+    fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>>;
+    /// Removes a log file (only the last process to leave does so).
+    fn remove_log(&self, which: usize) -> io::Result<()>;
+    /// Maps the heap file.
+    fn map(&self, placement: &Placement) -> io::Result<Box<dyn View>>;
+    /// The board.
+    fn board(&self) -> &dyn Board;
+    /// The heap file's path, for messages.
+    fn path(&self) -> &PathBuf;
+}
+
+/// Which way of finding dirty pages to use; `Auto` picks the best the kernel offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Capture {
+    /// The best one that passes its self-test.
+    #[default]
+    Auto,
+    /// userfaultfd write-protection on every page: Linux 6.7, for heaps whose mapped part is small.
+    Armed,
+    /// userfaultfd on private pages only: Linux 6.7, for large heaps.
+    Unarmed,
+    /// PAGEMAP_SCAN and hashes of private pages: Linux 6.7 where userfaultfd is forbidden.
+    Scan,
+    /// /proc/self/pagemap and hashes of private pages: every kernel we support.
+    Pagemap,
+}
