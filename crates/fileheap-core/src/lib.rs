@@ -4,6 +4,8 @@ pub mod alloc;
 pub mod catalog;
 pub mod error;
 pub mod format;
+pub mod log;
 pub mod os;
+pub mod txn;
 
 pub use error::{Error, ErrorKind, Result};

@@ -28,8 +28,8 @@ pub struct Bulletin {
     pub durable_txn: AtomicU64,
     /// Every transaction up to this one is in the heap file.
     pub checkpoint_txn: AtomicU64,
-    /// The checkpoint under way writes no state later than this.
-    pub home_limit: AtomicU64,
+    /// Nobody may newly pin a state before this one.
+    pub floor_txn: AtomicU64,
     /// Generation of the log being written.
     pub log_generation: AtomicU64,
     /// Commits since the reset.

@@ -40,14 +40,15 @@ impl LogHeader {
     /// The same with its checksum set.
     #[must_use]
     pub fn sealed(mut self) -> Self {
-        self.crc = checksum(0, &self.bytes()[..offset_of!(Self, crc)]);
+        self.crc = checksum(0, &self.as_bytes()[..offset_of!(Self, crc)]);
         self
     }
 
     /// Whether it is a log header at all.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        self.magic == Self::MAGIC && self.crc == checksum(0, &self.bytes()[..offset_of!(Self, crc)])
+        self.magic == Self::MAGIC
+            && self.crc == checksum(0, &self.as_bytes()[..offset_of!(Self, crc)])
     }
 }
 

@@ -53,7 +53,7 @@ pub fn checksum(seed: u32, bytes: &[u8]) -> u32 {
 /// The implementor is `repr(C)`, has no padding, and every bit pattern is a value of it.
 pub unsafe trait Plain: Copy {
     /// Its bytes.
-    fn bytes(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         // SAFETY: Plain has no padding, so all size_of::<Self>() bytes are initialised.
         unsafe { std::slice::from_raw_parts(std::ptr::from_ref(self).cast(), size_of::<Self>()) }
     }

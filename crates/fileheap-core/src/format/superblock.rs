@@ -64,13 +64,13 @@ impl Superblock {
     /// The same with its checksum set.
     #[must_use]
     pub fn sealed(mut self) -> Self {
-        self.crc = checksum(0, &self.bytes()[..offset_of!(Self, crc)]);
+        self.crc = checksum(0, &self.as_bytes()[..offset_of!(Self, crc)]);
         self
     }
 
     /// Whether the checksum holds.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        self.crc == checksum(0, &self.bytes()[..offset_of!(Self, crc)])
+        self.crc == checksum(0, &self.as_bytes()[..offset_of!(Self, crc)])
     }
 }

@@ -1,0 +1,256 @@
+//! The index of what the log holds, and the plan that names each byte's newest value once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+
+use crate::format::{Record, RecordKind};
+
+/// One record of a committed frame and where its contents lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The transaction.
+    pub txn: u64,
+    /// First byte in the heap file.
+    pub offset: u64,
+    /// Length.
+    pub bytes: u64,
+    place: u64,
+}
+
+const HOME: u64 = u64::MAX;
+const PLACE_BITS: u32 = 62;
+
+impl Span {
+    pub(super) fn new(txn: u64, record: Record, generation: u64, position: u64) -> Self {
+        let place = match record.kind() {
+            RecordKind::Bytes => (generation & 1) << PLACE_BITS | position,
+            RecordKind::Home => HOME,
+        };
+        Self { txn, offset: record.offset, bytes: record.bytes(), place }
+    }
+
+    /// Whether the contents are in the heap file, not in the log.
+    #[must_use]
+    pub fn is_home(&self) -> bool {
+        self.place == HOME
+    }
+
+    /// The range in the heap file.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.offset..self.offset.saturating_add(self.bytes)
+    }
+
+    fn log(&self) -> usize {
+        (self.place >> PLACE_BITS) as usize
+    }
+
+    fn position(&self) -> u64 {
+        self.place & ((1 << PLACE_BITS) - 1)
+    }
+}
+
+/// A part of the heap file and where its newest contents lie in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// First byte in the heap file.
+    pub offset: u64,
+    /// Length.
+    pub bytes: u64,
+    /// Log file 0 or 1.
+    pub log: usize,
+    /// Where in it.
+    pub position: u64,
+}
+
+/// All spans that may not be home yet, in the order of commits.
+#[derive(Debug, Default)]
+pub struct Index {
+    spans: VecDeque<Span>,
+}
+
+impl Index {
+    /// Adds the spans of a committed transaction.
+    pub fn add(&mut self, spans: &[Span]) {
+        self.spans.extend(spans);
+    }
+
+    /// Forgets everything up to a transaction.
+    pub fn forget(&mut self, txn: u64) {
+        while self.spans.front().is_some_and(|span| span.txn <= txn) {
+            self.spans.pop_front();
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.spans.clear();
+    }
+
+    /// Number of spans.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether nothing waits for its way home.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The newest contents, within `limit`, of every byte that transactions `after < t <= upto`
+    /// name; ascending. Bytes that are home already are left out.
+    #[must_use]
+    pub fn plan(&self, after: u64, upto: u64, limit: Option<&[Range<u64>]>) -> Vec<Piece> {
+        let chosen = self.spans.iter().rev().filter(|span| span.txn > after && span.txn <= upto);
+        plan(chosen, limit)
+    }
+
+    /// Ranges that these transactions declared to be home, newest last.
+    pub fn home_ranges(&self, after: u64, upto: u64) -> impl Iterator<Item = Range<u64>> + '_ {
+        let chosen = self.spans.iter().filter(move |span| span.txn > after && span.txn <= upto);
+        chosen.filter(|span| span.is_home()).map(Span::range)
+    }
+}
+
+fn plan<'s>(
+    newest_first: impl Iterator<Item = &'s Span>,
+    limit: Option<&[Range<u64>]>,
+) -> Vec<Piece> {
+    let mut covered = Cover::default();
+    if let Some(limit) = limit {
+        covered.all_but(limit);
+    }
+    let mut pieces = Vec::new();
+    for span in newest_first {
+        covered.claim(span.range(), |gap| {
+            if !span.is_home() {
+                pieces.push(Piece {
+                    offset: gap.start,
+                    bytes: gap.end - gap.start,
+                    log: span.log(),
+                    position: span.position() + (gap.start - span.offset),
+                });
+            }
+        });
+    }
+    pieces.sort_unstable_by_key(|piece| piece.offset);
+    pieces
+}
+
+/// A set of bytes as disjoint ranges.
+#[derive(Default)]
+struct Cover {
+    ends: BTreeMap<u64, u64>,
+}
+
+impl Cover {
+    fn all_but(&mut self, ranges: &[Range<u64>]) {
+        let mut from = 0;
+        for range in ranges {
+            if range.start > from {
+                self.ends.insert(from, range.start);
+            }
+            from = from.max(range.end);
+        }
+        self.ends.insert(from, u64::MAX);
+    }
+
+    /// Adds a range; calls back for the parts of it that were not in the set.
+    fn claim(&mut self, range: Range<u64>, mut gap: impl FnMut(Range<u64>)) {
+        if range.is_empty() {
+            return;
+        }
+        let before = self.ends.range(..=range.start).next_back().map(|(&start, &end)| (start, end));
+        let (mut start, mut end) = (range.start, range.end);
+        let mut from = range.start;
+        if let Some((first, last)) = before.filter(|&(_, last)| last >= range.start) {
+            if last >= range.end {
+                return;
+            }
+            start = first;
+            from = last;
+        }
+        while let Some((&first, &last)) = self.ends.range(from..=range.end).next() {
+            if first > from {
+                gap(from..first);
+            }
+            from = last;
+            self.ends.remove(&first);
+            if last > range.end {
+                end = last;
+                break;
+            }
+        }
+        if from < range.end {
+            gap(from..range.end);
+        }
+        self.ends.insert(start, end.max(from));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(txn: u64, range: Range<u64>, position: u64) -> Span {
+        let record = Record::new(RecordKind::Bytes, range.start, range.end - range.start);
+        Span::new(txn, record, 0, position)
+    }
+
+    fn home(txn: u64, range: Range<u64>) -> Span {
+        let record = Record::new(RecordKind::Home, range.start, range.end - range.start);
+        Span::new(txn, record, 0, 0)
+    }
+
+    #[test]
+    fn the_newest_value_of_each_byte_wins() {
+        let mut index = Index::default();
+        index.add(&[bytes(1, 0..100, 1000), bytes(2, 40..60, 2000), home(3, 80..90)]);
+        let plan = index.plan(0, 9, None);
+        let seen: Vec<_> = plan.iter().map(|p| (p.offset, p.bytes, p.position)).collect();
+        assert_eq!(seen, [(0, 40, 1000), (40, 20, 2000), (60, 20, 1060), (90, 10, 1090)]);
+        assert_eq!(index.plan(0, 1, None).len(), 1);
+        assert_eq!(index.plan(2, 9, None).len(), 0);
+        let part = index.plan(0, 9, Some(&[50..70, 85..95]));
+        let seen: Vec<_> = part.iter().map(|p| (p.offset, p.bytes)).collect();
+        assert_eq!(seen, [(50, 10), (60, 10), (90, 5)]);
+    }
+
+    #[test]
+    fn plans_equal_a_byte_by_byte_replay() {
+        let mut seed = 7_u64;
+        let mut random = |below: u64| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) % below
+        };
+        for _ in 0..200 {
+            let mut index = Index::default();
+            let mut naive = [None; 256];
+            for txn in 1..30 {
+                let start = random(250);
+                let end = (start + 1 + random(40)).min(256);
+                let is_home = random(5) == 0;
+                let span = if is_home {
+                    home(txn, start..end)
+                } else {
+                    bytes(txn, start..end, txn * 1000)
+                };
+                index.add(&[span]);
+                for at in start..end {
+                    naive[at as usize] = (!is_home).then_some(txn * 1000 + at - start);
+                }
+            }
+            let mut planned = [None; 256];
+            for piece in index.plan(0, 99, None) {
+                for at in 0..piece.bytes {
+                    let slot = &mut planned[(piece.offset + at) as usize];
+                    assert!(slot.is_none(), "byte named twice");
+                    *slot = Some(piece.position + at);
+                }
+            }
+            assert_eq!(planned, naive);
+        }
+    }
+}

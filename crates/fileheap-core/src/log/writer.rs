@@ -1,0 +1,292 @@
+//! Appends transactions to a log: frames, chained checksums, growth ahead of need.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::plan::Span;
+use super::reader::{Cursor, LogFile};
+use crate::format::{
+    FRAME_COMMIT, FrameHeader, LogHeader, PAGE_BYTES, Plain, Record, RecordKind, checksum,
+};
+use crate::os::File;
+
+/// What one record is to say.
+#[derive(Clone, Copy)]
+pub enum Payload<'a> {
+    /// These bytes stand at this offset.
+    Bytes(u64, &'a [u8]),
+    /// This range is in the heap file.
+    Home(u64, u64),
+}
+
+impl Payload<'_> {
+    fn record(&self) -> Record {
+        match *self {
+            Payload::Bytes(offset, bytes) => {
+                Record::new(RecordKind::Bytes, offset, bytes.len() as u64)
+            }
+            Payload::Home(offset, bytes) => Record::new(RecordKind::Home, offset, bytes),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Payload::Bytes(_, bytes) => bytes,
+            Payload::Home(..) => &[],
+        }
+    }
+}
+
+/// Why a transaction could not be appended.
+#[derive(Debug)]
+pub struct AppendError {
+    /// What the system said.
+    pub error: io::Error,
+    /// Whether what had been written was made void; if not, nobody may write on.
+    pub wiped: bool,
+}
+
+/// The log being written.
+pub struct LogWriter {
+    file: Arc<dyn File>,
+    tail: Cursor,
+    file_bytes: u64,
+    window: Range<u64>,
+    window_at: *mut u8,
+    small: Vec<u8>,
+}
+
+// SAFETY: the raw pointer is a mapping owned by `file`, which is kept alive and is Send + Sync;
+// stores to it happen through &mut self only.
+unsafe impl Send for LogWriter {}
+// SAFETY: as above; no method of &self uses the pointer.
+unsafe impl Sync for LogWriter {}
+
+/// Length of a new log, zeros written ahead.
+const FIRST_BYTES: u64 = 256 * 1024;
+const GROW_MAX_BYTES: u64 = 4 * 1024 * 1024;
+const FRAME_PAYLOAD_MAX: u64 = 8 * 1024 * 1024;
+const FRAME_RECORDS_MAX: usize = 64 * 1024;
+/// Frames up to this size are assembled in one buffer.
+const SMALL_BYTES: u64 = 64 * 1024;
+
+impl LogWriter {
+    /// Goes on behind `tail` in an existing log.
+    pub fn resume(log: &LogFile, tail: Cursor) -> io::Result<Self> {
+        let file = log.file.clone();
+        let file_bytes = file.len()?;
+        let mut writer = Self {
+            file,
+            tail,
+            file_bytes,
+            window: 0..0,
+            window_at: std::ptr::null_mut(),
+            small: Vec::new(),
+        };
+        writer.open_window();
+        Ok(writer)
+    }
+
+    /// Begins a generation: zeros ahead where the file is short, then the header. Not synced:
+    /// the first frame's sync carries the header along.
+    pub fn begin(
+        file: Arc<dyn File>,
+        uuid: [u8; 16],
+        generation: u64,
+        after_txn: u64,
+        salt: u64,
+    ) -> io::Result<(Self, LogFile)> {
+        let header = LogHeader {
+            magic: LogHeader::MAGIC,
+            uuid,
+            generation,
+            after_txn,
+            salt,
+            reserved: 0,
+            crc: 0,
+        }
+        .sealed();
+        if file.len()? < FIRST_BYTES {
+            write_zeros(&*file, file.len()?..FIRST_BYTES)?;
+        }
+        let mut first = [0; PAGE_BYTES as usize];
+        first[..size_of::<LogHeader>()].copy_from_slice(header.as_bytes());
+        file.write_at(0, &[IoSlice::new(&first)])?;
+        let log = LogFile { file, header };
+        Ok((Self::resume(&log, log.start())?, log))
+    }
+
+    /// Behind the last transaction.
+    #[must_use]
+    pub fn tail(&self) -> Cursor {
+        self.tail
+    }
+
+    /// Moves behind what a dead writer left.
+    pub fn set_tail(&mut self, tail: Cursor) {
+        self.tail = tail;
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// Appends one transaction; its spans go to `spans`. With `sync` it is written by `write_at`
+    /// (the caller syncs), without by plain stores where the log has a window. On failure nothing
+    /// counts: the tail stays, and the head of what was written is wiped.
+    pub fn append(
+        &mut self,
+        payloads: &[Payload<'_>],
+        sync: bool,
+        spans: &mut Vec<Span>,
+    ) -> Result<(), AppendError> {
+        let mut at = self.tail;
+        at.txn += 1;
+        let kept = spans.len();
+        let mut rest = payloads;
+        loop {
+            let (frame, after) = rest.split_at(frame_len(rest));
+            rest = after;
+            let flags = if rest.is_empty() { FRAME_COMMIT } else { 0 };
+            let done = self.frame(&mut at, flags, frame, sync, spans);
+            if let Err(error) = done {
+                spans.truncate(kept);
+                let wiped = self.wipe(self.tail.position).is_ok();
+                return Err(AppendError { error, wiped });
+            }
+            if rest.is_empty() {
+                self.tail = at;
+                return Ok(());
+            }
+        }
+    }
+
+    fn wipe(&self, position: u64) -> io::Result<()> {
+        if position >= self.file.len()? {
+            return Ok(());
+        }
+        self.file.write_at(position, &[IoSlice::new(&[0; size_of::<FrameHeader>()])])
+    }
+
+    fn frame(
+        &mut self,
+        at: &mut Cursor,
+        flags: u32,
+        payloads: &[Payload<'_>],
+        sync: bool,
+        spans: &mut Vec<Span>,
+    ) -> io::Result<()> {
+        let records_bytes = (payloads.len() * size_of::<Record>()) as u64;
+        let head_bytes = size_of::<FrameHeader>() as u64 + records_bytes;
+        let contents: u64 = payloads.iter().map(|payload| payload.bytes().len() as u64).sum();
+        let padding = (head_bytes + contents).next_multiple_of(8) - head_bytes - contents;
+        let frame_bytes = head_bytes + contents + padding;
+        let mut header = FrameHeader {
+            crc: 0,
+            flags,
+            salt: at.salt,
+            txn: at.txn,
+            frame_bytes,
+            record_count: payloads.len() as u64,
+        };
+        let mut head = std::mem::take(&mut self.small);
+        head.clear();
+        head.extend_from_slice(header.as_bytes());
+        let mut position = at.position + head_bytes;
+        for payload in payloads {
+            let record = payload.record();
+            head.extend_from_slice(record.as_bytes());
+            spans.push(Span::new(at.txn, record, at.generation, position));
+            position += record.payload_bytes();
+        }
+        self.make_room(at.position + frame_bytes, frame_bytes)?;
+        let small = frame_bytes <= SMALL_BYTES;
+        if small {
+            payloads.iter().for_each(|payload| head.extend_from_slice(payload.bytes()));
+            head.resize(frame_bytes as usize, 0);
+            header.crc = checksum(at.crc, &head[4..]);
+        } else {
+            let parts = payloads.iter().map(|payload| payload.bytes());
+            let crc = parts.fold(checksum(at.crc, &head[4..]), |crc, part| checksum(crc, part));
+            header.crc = checksum(crc, &[0; 8][..padding as usize]);
+        }
+        head[..4].copy_from_slice(&header.crc.to_le_bytes());
+        let done = if small {
+            self.put(at.position, &head, sync)
+        } else {
+            let zeros = [0; 8];
+            let mut parts = Vec::with_capacity(payloads.len() + 2);
+            parts.push(IoSlice::new(&head));
+            parts.extend(payloads.iter().map(|payload| IoSlice::new(payload.bytes())));
+            parts.push(IoSlice::new(&zeros[..padding as usize]));
+            self.file.write_at(at.position, &parts)
+        };
+        self.small = head;
+        done?;
+        self.file_bytes = self.file_bytes.max(at.position + frame_bytes);
+        at.position += frame_bytes;
+        at.crc = header.crc;
+        Ok(())
+    }
+
+    /// A frame that nobody waits for goes in by plain stores: no system call.
+    fn put(&mut self, position: u64, bytes: &[u8], sync: bool) -> io::Result<()> {
+        let end = position + bytes.len() as u64;
+        if sync || end > self.window.end {
+            return self.file.write_at(position, &[IoSlice::new(bytes)]);
+        }
+        // SAFETY: the window maps the log's first window.end bytes, all of them written before,
+        // and lives as long as self.file.
+        unsafe {
+            let to = self.window_at.add(position as usize);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+        }
+        Ok(())
+    }
+
+    /// Writes zeros ahead, so that the sync of a small frame changes no metadata.
+    fn make_room(&mut self, end: u64, frame_bytes: u64) -> io::Result<()> {
+        if end <= self.file_bytes || frame_bytes > SMALL_BYTES {
+            return Ok(());
+        }
+        let step = (self.file_bytes / 2).clamp(FIRST_BYTES, GROW_MAX_BYTES);
+        let grown = (self.file_bytes + step).max(end).next_multiple_of(PAGE_BYTES);
+        write_zeros(&*self.file, self.file_bytes..grown)?;
+        self.file_bytes = grown;
+        self.open_window();
+        Ok(())
+    }
+
+    fn open_window(&mut self) {
+        if let Some(at) = self.file.window(self.file_bytes) {
+            self.window = 0..self.file_bytes;
+            self.window_at = at;
+        }
+    }
+}
+
+/// How many payloads fit one frame.
+fn frame_len(payloads: &[Payload<'_>]) -> usize {
+    let mut bytes = 0;
+    for (count, payload) in payloads.iter().enumerate() {
+        bytes += payload.bytes().len() as u64;
+        if count > 0 && (bytes > FRAME_PAYLOAD_MAX || count == FRAME_RECORDS_MAX) {
+            return count;
+        }
+    }
+    payloads.len()
+}
+
+fn write_zeros(file: &dyn File, range: Range<u64>) -> io::Result<()> {
+    let zeros = vec![0; 64 * 1024];
+    let mut at = range.start;
+    while at < range.end {
+        let part = &zeros[..(range.end - at).min(zeros.len() as u64) as usize];
+        file.write_at(at, &[IoSlice::new(part)])?;
+        at += part.len() as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! The book of a process: where it stands in the logs, and how its mapping catches up.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::engine::Engine;
+use super::write_set::merged;
+use crate::format::{PAGE_BYTES, PREAMBLE_BYTES, Superblock};
+use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
+use crate::{Error, ErrorKind, Result};
+
+/// What only one thread at a time may read or change.
+pub struct Book {
+    /// As last read or written.
+    pub superblock: Superblock,
+    /// Which copy that was.
+    pub superblock_copy: u64,
+    /// Behind the last transaction read from the logs; None before the first.
+    pub cursor: Option<Cursor>,
+    /// The logs as last opened.
+    pub logs: [Option<LogFile>; 2],
+    /// What is committed and maybe not home.
+    pub index: Index,
+    /// Appends; only in a process that wrote.
+    pub writer: Option<LogWriter>,
+    /// How much of the file is mapped.
+    pub mapped_bytes: u64,
+    /// We copied bytes in since the last harvest: it would name them.
+    pub baseline_stale: bool,
+    /// Direct extents that this process stores to in place.
+    pub windows: Vec<Range<u64>>,
+    /// What failed after the last commit had succeeded: a checkpoint, usually.
+    pub trouble: Option<String>,
+}
+
+impl Book {
+    pub(super) fn new(superblock: Superblock, superblock_copy: u64) -> Self {
+        Self {
+            superblock,
+            superblock_copy,
+            cursor: None,
+            logs: [None, None],
+            index: Index::default(),
+            writer: None,
+            mapped_bytes: 0,
+            baseline_stale: true,
+            windows: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    /// The log of a generation, if that is what its file holds.
+    fn log_of(&self, generation: u64) -> Option<&LogFile> {
+        let log = self.logs[(generation & 1) as usize].as_ref();
+        log.filter(|log| log.header.generation == generation)
+    }
+}
+
+impl Engine {
+    /// B5: makes the mapping show the state of `target`, or the newest one in the logs.
+    pub(super) fn catch_up(&self, book: &mut Book, target: Option<u64>) -> Result<()> {
+        if target == Some(self.seen()) {
+            return Ok(());
+        }
+        self.map_whole_file(book)?;
+        let from = self.seen();
+        let (cursor, spans) = match self.follow(book, target)? {
+            Some(found) if from != u64::MAX => found,
+            _ => return self.reload(book, target),
+        };
+        if cursor.txn == from {
+            return Ok(());
+        }
+        book.cursor = Some(cursor);
+        book.index.forget(self.checkpointed(target.is_none(), book));
+        book.index.add(&spans);
+        self.copy_in(book, from, cursor.txn)?;
+        self.set_seen(cursor.txn);
+        self.count_refresh();
+        Ok(())
+    }
+
+    /// Reads on in the logs from the cursor; None when the trail is lost.
+    fn follow(&self, book: &mut Book, target: Option<u64>) -> Result<Option<(Cursor, Vec<Span>)>> {
+        let Some(mut at) = book.cursor else { return Ok(None) };
+        let mut spans = Vec::new();
+        loop {
+            let Some(log) = book.log_of(at.generation) else { return Ok(None) };
+            let log = log.clone();
+            at = self.read_frames(&log, at, target, &mut spans)?;
+            if target == Some(at.txn) {
+                return Ok(Some((at, spans)));
+            }
+            let next = self.open_log((at.generation + 1) & 1)?;
+            match next.filter(|next| next.header.generation == at.generation + 1) {
+                Some(next) if next.header.after_txn == at.txn => {
+                    at = next.start();
+                    book.logs[(at.generation & 1) as usize] = Some(next);
+                }
+                None if target.is_none() && self.still(&log)? => return Ok(Some((at, spans))),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    pub(super) fn read_frames(
+        &self,
+        log: &LogFile,
+        at: Cursor,
+        target: Option<u64>,
+        spans: &mut Vec<Span>,
+    ) -> Result<Cursor> {
+        let fail = |error| self.os_error("cannot read the log", error);
+        let mut scan = FrameScan::new(&*log.file, at).map_err(fail)?;
+        while target.is_none_or(|target| scan.cursor().txn < target) {
+            if scan.next(spans).map_err(fail)?.is_none() {
+                break;
+            }
+        }
+        Ok(scan.cursor())
+    }
+
+    /// Starts over: drops every private page and reads both logs from their beginnings.
+    fn reload(&self, book: &mut Book, target: Option<u64>) -> Result<()> {
+        for _ in 0..1000 {
+            let (logs, cursor, spans) = self.read_logs(book, target)?;
+            let reached = cursor.map_or(self.checkpointed(true, book), |cursor| cursor.txn);
+            let mut stable = target.is_none_or(|target| target == reached);
+            for log in &logs {
+                stable &= self.still(log)?;
+            }
+            if !stable {
+                std::thread::yield_now();
+                continue;
+            }
+            let whole = PREAMBLE_BYTES..book.mapped_bytes;
+            self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
+            book.index.clear();
+            book.index.add(&spans);
+            book.cursor = cursor;
+            book.logs = [None, None];
+            for log in logs {
+                let which = (log.header.generation & 1) as usize;
+                book.logs[which] = Some(log);
+            }
+            book.writer = None;
+            self.copy_in(book, 0, reached)?;
+            self.set_seen(reached);
+            self.count_refresh();
+            return Ok(());
+        }
+        let text = format!("the logs do not lead to transaction {target:?}");
+        Err(Error::new(ErrorKind::Corrupt, text)
+            .at(self.host.path())
+            .advice("close the heap in all processes and open it again"))
+    }
+
+    /// O3: all that both logs hold beyond the checkpoint, in order, up to `target`.
+    pub(super) fn read_logs(
+        &self,
+        book: &Book,
+        target: Option<u64>,
+    ) -> Result<(Vec<LogFile>, Option<Cursor>, Vec<Span>)> {
+        let checkpoint = self.checkpointed(target.is_none(), book);
+        let mut logs = Vec::new();
+        for which in 0..2 {
+            logs.extend(self.open_log(which)?);
+        }
+        logs.sort_by_key(|log| log.header.generation);
+        let mut spans = Vec::new();
+        let mut at: Option<Cursor> = None;
+        for log in &logs {
+            let start = log.start();
+            if at.is_some_and(|at| start.txn < at.txn) {
+                continue; // a successor whose first frame was never written
+            }
+            let reached = at.map_or(checkpoint, |at| at.txn.max(checkpoint));
+            if start.txn > reached {
+                return Err(self.gap(reached, start.txn));
+            }
+            at = Some(self.read_frames(log, start, target, &mut spans)?);
+        }
+        spans.retain(|span| span.txn > checkpoint);
+        let at = at.filter(|at| at.txn >= checkpoint);
+        Ok((logs, at, spans))
+    }
+
+    fn gap(&self, reached: u64, next: u64) -> Error {
+        let text =
+            format!("the log ends with transaction {reached}, its successor begins after {next}");
+        Error::new(ErrorKind::Corrupt, text)
+            .at(self.host.path())
+            .advice("committed data is damaged: restore a backup, or accept the loss with repair")
+    }
+
+    fn still(&self, log: &LogFile) -> Result<bool> {
+        log.is_current().map_err(|error| self.os_error("cannot read the log", error))
+    }
+
+    pub(super) fn open_log(&self, which: u64) -> Result<Option<LogFile>> {
+        let fail = |error| self.os_error("cannot open the log", error);
+        match self.host.log(which as usize, false).map_err(fail)? {
+            Some(file) => LogFile::open(file, &self.identity().uuid).map_err(fail),
+            None => Ok(None),
+        }
+    }
+
+    /// The checkpoint as the bulletin (or, for who may not rely on it, the superblock) says.
+    fn checkpointed(&self, from_disk: bool, book: &Book) -> u64 {
+        if from_disk && self.slot.is_none() {
+            return book.superblock.checkpoint_txn;
+        }
+        self.bulletin().checkpoint_txn.load(SeqCst)
+    }
+
+    /// Maps what the file has grown by.
+    fn map_whole_file(&self, book: &mut Book) -> Result<()> {
+        let len =
+            self.host.data().len().map_err(|e| self.os_error("cannot measure the file", e))?;
+        let whole = (len & !(PAGE_BYTES - 1)).min(self.view.reserved_bytes());
+        if whole > book.mapped_bytes {
+            self.view.extend(whole).map_err(|e| self.os_error("cannot map the heap", e))?;
+            book.mapped_bytes = whole;
+        }
+        Ok(())
+    }
+
+    /// Copies in what transactions `after < t <= upto` wrote.
+    fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<()> {
+        let homes = merged(book.index.home_ranges(after, upto).collect(), 0);
+        for range in homes {
+            let range = range.start..range.end.min(book.mapped_bytes);
+            self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
+        }
+        let pieces = book.index.plan(after, upto, None);
+        self.copy_pieces(book, &pieces)
+    }
+
+    /// Copies pieces of the logs into the mapping.
+    pub(super) fn copy_pieces(&self, book: &mut Book, pieces: &[Piece]) -> Result<()> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        book.baseline_stale = true;
+        let fail = |error| self.os_error("cannot read the log", error);
+        self.view.set_writable(true).map_err(fail)?;
+        for piece in pieces {
+            let inside = piece.offset >= PREAMBLE_BYTES
+                && piece
+                    .offset
+                    .checked_add(piece.bytes)
+                    .is_some_and(|end| end <= book.mapped_bytes);
+            let log = book.logs[piece.log].as_ref().filter(|_| inside);
+            let Some(log) = log else {
+                let text = "the log names bytes beyond the heap file";
+                return Err(Error::new(ErrorKind::Corrupt, text)
+                    .at(self.host.path())
+                    .offset(piece.offset));
+            };
+            // SAFETY: the range lies in the mapped part (checked above) and behind the preamble;
+            // the gate keeps every reader and writer of this process away while the book is held
+            // by who catches up.
+            let into = unsafe {
+                let at = self.view.base().add(piece.offset as usize);
+                std::slice::from_raw_parts_mut(at, piece.bytes as usize)
+            };
+            let got = log.file.read_at(piece.position, into).map_err(fail)?;
+            if got < into.len() {
+                let text = "the log is shorter than it was";
+                return Err(Error::new(ErrorKind::Truncated, text).at(self.host.path()));
+            }
+        }
+        self.view.set_writable(false).map_err(fail)
+    }
+}

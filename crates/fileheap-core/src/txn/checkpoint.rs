@@ -1,0 +1,174 @@
+//! Checkpoint: carries the log home, retires it, and finds a dead writer's last words.
+
+use std::io::IoSlice;
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::book::Book;
+use super::commit::whole_pages;
+use super::engine::Engine;
+use super::pins;
+use crate::format::{HEADER_OFFSET, Header, Plain, Superblock};
+use crate::log::{Cursor, LogFile, Piece};
+use crate::os::Wait;
+use crate::{Error, ErrorKind, Result};
+
+const BLOCK_BYTES: usize = 1024 * 1024;
+
+impl Engine {
+    /// Carries home what no pin forbids. Waits for other writers.
+    pub fn checkpoint(&self, wait: Wait) -> Result<()> {
+        self.begin_write(wait)?;
+        let done = self.checkpoint_held(&mut self.book(), true);
+        self.end_write();
+        done
+    }
+
+    /// K1-K6, with the writer word held and no transaction open.
+    pub(super) fn checkpoint_held(&self, book: &mut Book, switch: bool) -> Result<()> {
+        self.sync_log(book)?;
+        let bulletin = self.bulletin();
+        let published = bulletin.published_txn.load(SeqCst);
+        let slot = self.slot.unwrap_or(u32::MAX);
+        let limit = pins::limit(self.host.board(), slot, published)
+            .map_err(|error| self.os_error("cannot read the pins", error))?;
+        let before = bulletin.checkpoint_txn.load(SeqCst);
+        if limit > before {
+            let pieces = book.index.plan(before, limit, None);
+            self.write_pieces(book, &pieces)?;
+            self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+            let generation = bulletin.log_generation.load(SeqCst);
+            self.write_superblock(book, limit, book.superblock.flags, generation)?;
+            bulletin.checkpoint_txn.store(limit, SeqCst);
+            book.index.forget(limit);
+            if limit == published {
+                let homed = pieces.iter().map(|p| p.offset..p.offset + p.bytes).collect();
+                for range in whole_pages(homed) {
+                    let dropped = self.view.discard(range);
+                    dropped.map_err(|error| self.os_error("cannot drop pages", error))?;
+                }
+                book.baseline_stale = true;
+            }
+        }
+        if switch { self.switch_log(book, limit) } else { Ok(()) }
+    }
+
+    /// K6.
+    fn switch_log(&self, book: &mut Book, checkpoint: u64) -> Result<()> {
+        let Some(tail) = book.writer.as_ref().map(|writer| writer.tail()) else { return Ok(()) };
+        let published = self.bulletin().published_txn.load(SeqCst);
+        let empty = tail.position <= crate::format::LogHeader::FIRST_FRAME;
+        // The other log's last transaction is the one this log begins after.
+        let this = book.logs[(tail.generation & 1) as usize].as_ref();
+        let other_retired = this.is_some_and(|log| log.header.after_txn <= checkpoint);
+        let long = tail.position > self.log_bytes;
+        if empty || !other_retired || !(long || checkpoint == published) {
+            return Ok(());
+        }
+        self.begin_log(book, tail.generation + 1)
+    }
+
+    /// K2: from the logs into the heap file, neighbours together.
+    pub(super) fn write_pieces(&self, book: &Book, pieces: &[Piece]) -> Result<()> {
+        let fail = |error| self.os_error("cannot carry the log home", error);
+        let mut block: Vec<u8> = Vec::with_capacity(BLOCK_BYTES);
+        let mut start = 0;
+        for piece in pieces {
+            let follows = start + block.len() as u64 == piece.offset;
+            if !follows || block.len() + piece.bytes as usize > BLOCK_BYTES {
+                if !block.is_empty() {
+                    self.host.data().write_at(start, &[IoSlice::new(&block)]).map_err(fail)?;
+                }
+                block.clear();
+                start = piece.offset;
+            }
+            let from = block.len();
+            block.resize(from + piece.bytes as usize, 0);
+            let Some(log) = book.logs[piece.log].as_ref() else { return Err(self.lost_log()) };
+            let got = log.file.read_at(piece.position, &mut block[from..]).map_err(fail)?;
+            if got < piece.bytes as usize {
+                return Err(self.lost_log());
+            }
+        }
+        if !block.is_empty() {
+            self.host.data().write_at(start, &[IoSlice::new(&block)]).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    fn lost_log(&self) -> Error {
+        Error::new(ErrorKind::Truncated, "the log is shorter than it was")
+            .at(self.host.path())
+            .advice("somebody changed the log files while the heap was open: restore a backup")
+    }
+
+    /// K4: the other copy, with the next sequence number, synced.
+    pub(super) fn write_superblock(
+        &self,
+        book: &mut Book,
+        checkpoint: u64,
+        flags: u32,
+        generation: u64,
+    ) -> Result<()> {
+        // SAFETY: the header page is mapped, and at rest while the writer word is held.
+        let header =
+            unsafe { self.view.base().add(HEADER_OFFSET as usize).cast::<Header>().read() };
+        let superblock = Superblock {
+            sequence: book.superblock.sequence + 1,
+            checkpoint_txn: checkpoint,
+            file_bytes: header.page_count * crate::format::PAGE_BYTES,
+            log_generation: generation,
+            flags,
+            ..book.superblock
+        }
+        .sealed();
+        let copy = book.superblock_copy ^ 1;
+        let part = IoSlice::new(superblock.as_bytes());
+        let written = self.host.data().write_at(Superblock::offset(copy), &[part]);
+        written.map_err(|error| self.os_error("cannot write the superblock", error))?;
+        self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        book.superblock = superblock;
+        book.superblock_copy = copy;
+        Ok(())
+    }
+
+    /// B4: the last writer died with the log unsettled. A whole transaction at its tail counts.
+    pub(super) fn adopt_tail(&self, book: &mut Book) -> Result<()> {
+        let bulletin = self.bulletin();
+        let published = bulletin.published_txn.load(SeqCst);
+        self.catch_up(book, Some(published))?;
+        let generation = bulletin.log_generation.load(SeqCst);
+        if let Some(log) = self.open_log(generation & 1)?
+            && log.header.generation == generation
+        {
+            let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
+            let mut spans = Vec::new();
+            let tail = self.read_frames(&log, from, None, &mut spans)?;
+            if tail.txn > published {
+                self.rewrite(&log, from, tail)?;
+                bulletin.durable_txn.store(tail.txn, SeqCst);
+                bulletin.published_txn.store(tail.txn, SeqCst);
+            }
+        }
+        book.writer = None;
+        bulletin.log_unsettled.store(0, SeqCst);
+        Ok(())
+    }
+
+    /// O3: writes the same bytes again and syncs: the disk may lack what the page cache has.
+    pub(super) fn rewrite(&self, log: &LogFile, from: Cursor, to: Cursor) -> Result<()> {
+        let fail = |error| self.os_error("cannot rewrite the log", error);
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut at = 0;
+        while at < to.position {
+            let len = (to.position - at).min(BLOCK_BYTES as u64) as usize;
+            log.file.read_at(at, &mut block[..len]).map_err(fail)?;
+            log.file.write_at(at, &[IoSlice::new(&block[..len])]).map_err(fail)?;
+            at += len as u64;
+            if at < from.position {
+                // The header is written again in any case; whole blocks before `from` need not be.
+                at = from.position;
+            }
+        }
+        log.file.sync().map_err(|error| self.poison("syncing the log", error))
+    }
+}

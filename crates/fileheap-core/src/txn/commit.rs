@@ -1,0 +1,381 @@
+//! Commit: from dirty pages to a durable, published transaction. Steps C1-C8 of PROTOCOL.md.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::book::Book;
+use super::engine::Engine;
+use super::write_set::{WriteSet, merged, split};
+use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
+use crate::log::{LogWriter, Payload};
+use crate::{Error, ErrorKind, Result};
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A power cut: commit returns when the disk has it.
+    #[default]
+    Power,
+    /// A power cut a moment later: a thread syncs behind. What is lost is whole transactions,
+    /// the last ones.
+    Background,
+    /// The death of the process. A power cut may take all commits since the last sync or
+    /// checkpoint, whole transactions again.
+    Process,
+}
+
+/// Fresh pages go home without log from this many bytes on; below it one sync is cheaper.
+const HOME_MIN_BYTES: u64 = 1024 * 1024;
+const PAYLOAD_MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// An extent that is mapped shared because this transaction made it.
+#[derive(Debug, Clone)]
+pub struct FreshExtent {
+    /// Its bytes in the file.
+    pub range: Range<u64>,
+    /// Whether it stays shared after the commit.
+    pub direct: bool,
+}
+
+/// What an open transaction knows of its own changes.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Whether the caller names every store by `touch`.
+    pub tracked: bool,
+    /// Ranges so named.
+    pub touched: Mutex<WriteSet>,
+    /// Space taken while it was free and safe.
+    pub claimed: Mutex<Vec<Range<u64>>>,
+    /// Extents made by this transaction.
+    pub extents: Mutex<Vec<FreshExtent>>,
+    /// Direct extents whose stores are to be atomic in this transaction.
+    pub enlisted: Mutex<Vec<Range<u64>>>,
+    /// Windows that this transaction closed by freeing their extents.
+    pub freed: Mutex<Vec<Range<u64>>>,
+    /// What freed space is safe to be written home, once somebody asked.
+    pub safe: OnceLock<u64>,
+    /// Harvested by a commit that failed, or by the one under way.
+    pub(super) carried: Vec<Range<u64>>,
+}
+
+fn taken<T: Default>(list: &Mutex<T>) -> T {
+    std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Engine {
+    /// Makes the harvest name this transaction's stores only.
+    pub fn begin_changes(&self, tracked: bool) -> Result<Changes> {
+        let mut book = self.book();
+        if !tracked && book.baseline_stale {
+            let mut ignored = Vec::new();
+            let done = self.view.harvest(&mut ignored);
+            done.map_err(|error| self.os_error("cannot find dirty pages", error))?;
+            book.baseline_stale = false;
+        }
+        Ok(Changes { tracked, ..Changes::default() })
+    }
+
+    /// Commits. On an error other than `Poisoned` the transaction is as open as it was.
+    pub fn commit(&self, changes: &mut Changes, durability: Durability) -> Result<()> {
+        self.may_write()?;
+        let mut book = self.book();
+        if durability == Durability::Power {
+            self.check_length(&book)?;
+        }
+        self.collect(&mut book, changes)?;
+        let (logged, homes) = self.send_home(&mut book, changes, durability)?;
+        if !logged.is_empty() || !homes.is_empty() {
+            self.write_log(&mut book, &logged, &homes, durability)?;
+        }
+        // From here on the transaction is committed: what fails now is trouble for later ones.
+        let mut after = self.settle_extents(&mut book, changes);
+        if after.is_err() {
+            self.poisoned.store(true, SeqCst);
+        }
+        if book.writer.as_ref().is_some_and(|log| log.tail().position > self.log_bytes) {
+            after = after.and_then(|()| self.checkpoint_held(&mut book, true));
+        }
+        book.trouble = after.err().map(|error| error.to_string());
+        Ok(())
+    }
+
+    /// C2: everything stored to so far, into `changes.carried`.
+    pub(super) fn collect(&self, book: &mut Book, changes: &mut Changes) -> Result<()> {
+        let mut dirty = std::mem::take(&mut changes.carried);
+        if changes.tracked {
+            let mut touched = changes.touched.lock().unwrap_or_else(PoisonError::into_inner);
+            dirty.extend(touched.take());
+            book.baseline_stale = true;
+        } else {
+            let done = self.view.harvest(&mut dirty);
+            if let Err(error) = done {
+                changes.carried = dirty;
+                return Err(self.os_error("cannot find dirty pages", error));
+            }
+        }
+        changes.carried = merged(dirty, 0);
+        Ok(())
+    }
+
+    /// C3: splits what is dirty into what goes through the log and what goes home at once.
+    fn send_home(
+        &self,
+        book: &mut Book,
+        changes: &Changes,
+        durability: Durability,
+    ) -> Result<(Vec<Range<u64>>, Vec<Range<u64>>)> {
+        let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut homes: Vec<_> = extents.iter().map(|extent| extent.range.clone()).collect();
+        let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let claimed = merged(claimed, 0);
+        // Stores to shared pages are in the file already, whatever a caller touched.
+        let shared = merged(homes.iter().chain(&book.windows).cloned().collect(), 0);
+        let private = split(&changes.carried, &shared).1;
+        let (fresh, mut logged) = split(&private, &claimed);
+        let fresh = whole_pages(fresh);
+        let fresh_bytes: u64 = fresh.iter().map(|range| range.end - range.start).sum();
+        let private_home = fresh_bytes >= HOME_MIN_BYTES;
+        if !private_home {
+            logged = private;
+        }
+        let direct = durability == Durability::Power && !book.windows.is_empty();
+        if homes.is_empty() && !private_home && !direct {
+            return Ok((logged, homes));
+        }
+        let fail = |error| self.os_error("cannot write the heap file", error);
+        for range in homes.iter().chain(&book.windows) {
+            self.view.settle(range.clone()).map_err(fail)?;
+        }
+        if private_home {
+            for range in &fresh {
+                // SAFETY: fresh pages are mapped, ours, and at rest during commit.
+                let bytes = unsafe { self.mapped(range.clone()) };
+                let part = std::io::IoSlice::new(bytes);
+                self.host.data().write_at(range.start, &[part]).map_err(fail)?;
+            }
+            homes.extend(fresh.iter().cloned());
+        }
+        self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        if private_home {
+            for range in fresh {
+                self.view.discard(range).map_err(fail)?;
+            }
+        }
+        Ok((logged, merged(homes, 0)))
+    }
+
+    /// Bytes of the mapping.
+    ///
+    /// # Safety
+    /// The range is mapped and nobody stores to it while the slice lives.
+    unsafe fn mapped(&self, range: Range<u64>) -> &[u8] {
+        let bytes = (range.end - range.start) as usize;
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.view.base().add(range.start as usize), bytes) }
+    }
+
+    /// C4 and C5.
+    fn write_log(
+        &self,
+        book: &mut Book,
+        logged: &[Range<u64>],
+        homes: &[Range<u64>],
+        durability: Durability,
+    ) -> Result<()> {
+        self.open_writer(book)?;
+        let mut payloads = Vec::with_capacity(logged.len() + homes.len());
+        payloads.extend(homes.iter().map(|r| Payload::Home(r.start, r.end - r.start)));
+        for range in logged {
+            let mut at = range.start.max(PREAMBLE_BYTES);
+            while at < range.end {
+                let end = range.end.min(at + PAYLOAD_MAX_BYTES);
+                // SAFETY: dirty pages are mapped, ours, and at rest during commit.
+                payloads.push(Payload::Bytes(at, unsafe { self.mapped(at..end) }));
+                at = end;
+            }
+        }
+        self.append(book, &payloads, durability == Durability::Power)
+    }
+
+    fn append(&self, book: &mut Book, payloads: &[Payload<'_>], sync: bool) -> Result<()> {
+        let bulletin = self.bulletin();
+        let Some(writer) = book.writer.as_mut() else { unreachable!("opened by the caller") };
+        let mut spans = Vec::with_capacity(payloads.len());
+        bulletin.log_unsettled.store(1, SeqCst);
+        if let Err(failed) = writer.append(payloads, sync, &mut spans) {
+            if failed.wiped {
+                bulletin.log_unsettled.store(0, SeqCst);
+                return Err(self.os_error("cannot write the log", failed.error));
+            }
+            return Err(self.poison("writing the log", failed.error));
+        }
+        if sync {
+            writer.file().sync().map_err(|error| self.poison("syncing the log", error))?;
+        }
+        let tail = writer.tail();
+        book.cursor = Some(tail);
+        book.index.add(&spans);
+        self.set_seen(tail.txn);
+        if sync {
+            bulletin.durable_txn.store(tail.txn, SeqCst);
+        }
+        bulletin.published_txn.store(tail.txn, SeqCst);
+        bulletin.log_unsettled.store(0, SeqCst);
+        bulletin.commit_count.fetch_add(1, SeqCst);
+        Ok(())
+    }
+
+    /// Makes `book.writer` stand behind the last published transaction.
+    pub(super) fn open_writer(&self, book: &mut Book) -> Result<()> {
+        let generation = self.bulletin().log_generation.load(SeqCst);
+        let published = self.bulletin().published_txn.load(SeqCst);
+        let fits =
+            |tail: crate::log::Cursor| tail.generation == generation && tail.txn == published;
+        if book.writer.as_ref().is_some_and(|writer| fits(writer.tail())) {
+            return Ok(());
+        }
+        book.writer = None;
+        let fail = |error| self.os_error("cannot open the log", error);
+        if let Some(log) = self.open_log(generation & 1)?
+            && log.header.generation == generation
+        {
+            let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
+            let tail = self.read_tail(&log, from, published)?;
+            book.writer = Some(LogWriter::resume(&log, tail).map_err(fail)?);
+            book.cursor = Some(tail);
+            book.logs[(generation & 1) as usize] = Some(log);
+            return Ok(());
+        }
+        self.begin_log(book, generation + 1)
+    }
+
+    fn read_tail(
+        &self,
+        log: &crate::log::LogFile,
+        from: crate::log::Cursor,
+        published: u64,
+    ) -> Result<crate::log::Cursor> {
+        let mut ignored = Vec::new();
+        let tail = self.read_frames(log, from, Some(published), &mut ignored)?;
+        if tail.txn == published {
+            return Ok(tail);
+        }
+        let text = format!("the log ends with transaction {} of {published}", tail.txn);
+        Err(Error::new(ErrorKind::Corrupt, text)
+            .at(self.host.path())
+            .advice("close the heap in all processes and open it again"))
+    }
+
+    /// Begins a log generation behind the last published transaction. P17: the file exists and
+    /// the superblock announces it before the first frame.
+    pub(super) fn begin_log(&self, book: &mut Book, generation: u64) -> Result<()> {
+        let fail = |error| self.os_error("cannot begin a log", error);
+        let which = (generation & 1) as usize;
+        let file = self.host.log(which, true).map_err(fail)?;
+        let Some(file) = file else { unreachable!("asked to create it") };
+        if file.len().map_err(fail)? > self.log_bytes.saturating_mul(4) {
+            file.truncate(self.log_bytes).map_err(fail)?;
+        }
+        let checkpoint = self.bulletin().checkpoint_txn.load(SeqCst);
+        self.write_superblock(book, checkpoint, LOG_LIVE, generation)?;
+        let published = self.bulletin().published_txn.load(SeqCst);
+        let salt = salt(generation);
+        let begun = LogWriter::begin(file, self.identity().uuid, generation, published, salt);
+        let (writer, log) = begun.map_err(fail)?;
+        book.cursor = Some(writer.tail());
+        book.writer = Some(writer);
+        book.logs[which] = Some(log);
+        self.bulletin().log_generation.store(generation, SeqCst);
+        Ok(())
+    }
+
+    /// C6: what this transaction made or freed gets the mapping it is to have from now on.
+    fn settle_extents(&self, book: &mut Book, changes: &mut Changes) -> Result<()> {
+        let fail = |error| self.os_error("cannot map an extent", error);
+        changes.carried.clear();
+        taken(&changes.claimed);
+        for extent in taken(&changes.extents) {
+            if extent.direct {
+                book.windows.push(extent.range);
+            } else {
+                self.view.unshare(extent.range).map_err(fail)?;
+            }
+        }
+        let enlisted = merged(taken(&changes.enlisted), 0);
+        if !enlisted.is_empty() {
+            self.bring_enlisted_home(book, &enlisted)?;
+        }
+        taken(&changes.freed);
+        Ok(())
+    }
+
+    /// P23: direct extents leave the log again before the next store goes straight to them.
+    fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
+        let pieces = book.index.plan(0, u64::MAX, Some(enlisted));
+        self.write_pieces(book, &pieces)?;
+        self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        let homes: Vec<_> = enlisted
+            .iter()
+            .map(|range| Payload::Home(range.start, range.end - range.start))
+            .collect();
+        self.open_writer(book)?;
+        self.append(book, &homes, true)?;
+        for range in enlisted {
+            let shared = self.view.share(range.clone());
+            shared.map_err(|error| self.os_error("cannot map an extent", error))?;
+            book.windows.push(range.clone());
+        }
+        Ok(())
+    }
+
+    /// Makes everything published so far survive a power cut.
+    pub fn sync_log(&self, book: &mut Book) -> Result<()> {
+        let bulletin = self.bulletin();
+        let published = bulletin.published_txn.load(SeqCst);
+        if bulletin.durable_txn.load(SeqCst) >= published {
+            return Ok(());
+        }
+        for log in book.logs.iter().flatten() {
+            log.file.sync().map_err(|error| self.poison("syncing the log", error))?;
+        }
+        bulletin.durable_txn.fetch_max(published, SeqCst);
+        Ok(())
+    }
+
+    /// Syncs what is published, and the direct extents this process stores to.
+    pub fn sync(&self) -> Result<()> {
+        self.may_write()?;
+        let mut book = self.book();
+        self.sync_log(&mut book)?;
+        if book.windows.is_empty() {
+            return Ok(());
+        }
+        for window in &book.windows {
+            let settled = self.view.settle(window.clone());
+            settled.map_err(|error| self.os_error("cannot write the heap file", error))?;
+        }
+        self.host.data().sync().map_err(|error| self.poison("syncing the heap file", error))
+    }
+
+    /// The spans waiting to go home and the length of the log.
+    pub fn log_load(&self) -> (usize, u64) {
+        let book = self.book();
+        (book.index.len(), book.cursor.map_or(0, |cursor| cursor.position))
+    }
+}
+
+/// Rounds ranges out to whole pages.
+pub(super) fn whole_pages(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let page = PAGE_BYTES - 1;
+    let out = ranges.into_iter().map(|r| r.start & !page..(r.end + page) & !page).collect();
+    merged(out, 0)
+}
+
+/// Differs between the lives of a log file.
+fn salt(generation: u64) -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u64(generation);
+    hasher.finish()
+}

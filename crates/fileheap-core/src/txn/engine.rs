@@ -1,0 +1,355 @@
+//! The engine of one heap in one process: mapping, log, pins, and who may touch them when.
+
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, SeqCst},
+};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::book::Book;
+use super::gate::Gate;
+use super::{pins, writer};
+use crate::format::{Bulletin, Superblock};
+use crate::os::{Host, View, Wait};
+use crate::{Error, ErrorKind, Result};
+
+/// What an engine is made of.
+pub struct Parts {
+    /// Files, locks, bulletin.
+    pub host: Box<dyn Host>,
+    /// The mapping.
+    pub view: Box<dyn View>,
+    /// The ruling superblock and which copy it was.
+    pub superblock: (Superblock, u64),
+    /// Our reader slot; None for a process without write permission.
+    pub slot: Option<u32>,
+    /// Whether this handle may write.
+    pub writable: bool,
+    /// Length of the log at which a checkpoint is due.
+    pub log_bytes: u64,
+}
+
+/// One heap file, open in this process. Threads share it.
+pub struct Engine {
+    pub(super) host: Box<dyn Host>,
+    pub(super) view: Box<dyn View>,
+    pub(super) gate: Gate,
+    pub(super) slot: Option<u32>,
+    pub(super) log_bytes: u64,
+    pub(super) poisoned: AtomicBool,
+    pub(super) book: Mutex<Book>,
+    identity: Superblock,
+    writable: bool,
+    seen: AtomicU64,
+    keepers: Mutex<u64>,
+    refreshes: AtomicU32,
+}
+
+impl Engine {
+    /// An engine that has seen nothing yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let (superblock, copy) = parts.superblock;
+        Self {
+            host: parts.host,
+            view: parts.view,
+            gate: Gate::default(),
+            slot: parts.slot,
+            log_bytes: parts.log_bytes,
+            poisoned: AtomicBool::new(false),
+            book: Mutex::new(Book::new(superblock, copy)),
+            identity: superblock,
+            writable: parts.writable,
+            seen: AtomicU64::new(u64::MAX),
+            keepers: Mutex::new(0),
+            refreshes: AtomicU32::new(0),
+        }
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    /// The mapping.
+    #[must_use]
+    pub fn view(&self) -> &dyn View {
+        &*self.view
+    }
+
+    /// What never changes: uuid, base, limit, creation.
+    #[must_use]
+    pub fn identity(&self) -> &Superblock {
+        &self.identity
+    }
+
+    /// Whether this handle was opened for writing.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Our slot, if we have one.
+    #[must_use]
+    pub fn slot(&self) -> Option<u32> {
+        self.slot
+    }
+
+    /// The transaction whose state the mapping shows.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.seen.load(Acquire)
+    }
+
+    pub(super) fn set_seen(&self, txn: u64) {
+        self.seen.store(txn, SeqCst);
+    }
+
+    /// Grows whenever another process's commits were copied in: volatile indexes are stale then.
+    #[must_use]
+    pub fn refreshes(&self) -> u32 {
+        self.refreshes.load(Acquire)
+    }
+
+    pub(super) fn count_refresh(&self) {
+        self.refreshes.fetch_add(1, SeqCst);
+    }
+
+    pub(super) fn bulletin(&self) -> &Bulletin {
+        self.host.board().bulletin()
+    }
+
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error of the operating system, with this heap's path.
+    pub fn os_error(&self, what: &str, error: io::Error) -> Error {
+        Error::os(what, error).at(self.host.path())
+    }
+
+    /// Enters as a reader: pins the newest state, or joins the one other threads are reading.
+    pub fn begin_read(&self, wait: Wait) -> Result<u64> {
+        self.gate.enter_read(wait).map_err(|error| error.at(self.host.path()))?;
+        let done = self.read_entered();
+        if done.is_err() {
+            self.end_read();
+        }
+        done
+    }
+
+    fn read_entered(&self) -> Result<u64> {
+        let mut book = self.book();
+        let Some(slot) = self.slot.filter(|_| self.host.board().is_mine()) else {
+            // No slot: a reader without write permission, or a forked child, which goes on with
+            // the state it was born with.
+            if self.host.board().is_mine() && self.gate.reader_count() == 1 {
+                self.catch_up(&mut book, None)?;
+            }
+            return Ok(self.seen());
+        };
+        let word = &self.bulletin().slots[slot as usize].snapshot;
+        if word.load(Relaxed) != 0 {
+            return Ok(self.seen());
+        }
+        let target = pins::pin_newest(self.bulletin(), word);
+        if let Err(error) = self.catch_up(&mut book, Some(target)) {
+            word.store(0, SeqCst);
+            return Err(error);
+        }
+        Ok(target)
+    }
+
+    /// Leaves as a reader; the last one lets the pin go.
+    pub fn end_read(&self) {
+        self.gate.leave_read(|| {
+            if let Some(slot) = self.slot.filter(|_| self.host.board().is_mine()) {
+                self.bulletin().slots[slot as usize].snapshot.store(0, SeqCst);
+            }
+        });
+    }
+
+    /// Enters as the writer; returns the number its transaction will have.
+    pub fn begin_write(&self, wait: Wait) -> Result<u64> {
+        self.may_write()?;
+        self.gate.enter_write(wait).map_err(|error| error.at(self.host.path()))?;
+        let done = self.write_entered(wait);
+        if done.is_err() {
+            self.gate.leave_write();
+        }
+        done
+    }
+
+    fn write_entered(&self, wait: Wait) -> Result<u64> {
+        let slot = self.slot.ok_or_else(|| self.read_only())?;
+        let board = self.host.board();
+        writer::acquire(board, slot, wait).map_err(|error| error.at(self.host.path()))?;
+        let done = self.prepare_write();
+        if done.is_err() {
+            writer::release(board);
+        }
+        done
+    }
+
+    fn prepare_write(&self) -> Result<u64> {
+        self.may_write()?;
+        let mut book = self.book();
+        if self.bulletin().log_unsettled.load(Acquire) != 0 {
+            self.adopt_tail(&mut book)?;
+        }
+        let published = self.bulletin().published_txn.load(SeqCst);
+        self.catch_up(&mut book, Some(published))?;
+        Ok(published + 1)
+    }
+
+    pub(super) fn check_length(&self, book: &Book) -> Result<()> {
+        let expected = book.mapped_bytes;
+        let len =
+            self.host.data().len().map_err(|e| self.os_error("cannot measure the file", e))?;
+        if len >= expected {
+            return Ok(());
+        }
+        self.poisoned.store(true, SeqCst);
+        let text = format!("somebody cut the heap file to {len} bytes; {expected} were in use");
+        Err(Error::new(ErrorKind::Truncated, text)
+            .at(self.host.path())
+            .advice("close it and restore the file from a backup"))
+    }
+
+    /// Leaves as the writer.
+    pub fn end_write(&self) {
+        writer::release(self.host.board());
+        self.gate.leave_write();
+    }
+
+    /// Why this process may not write, if so.
+    pub fn may_write(&self) -> Result<()> {
+        if !self.writable {
+            return Err(self.read_only());
+        }
+        if !self.host.board().is_mine() {
+            let text = "this process is a forked child: it may read the heap, not write to it";
+            return Err(Error::new(ErrorKind::ForkedChild, text)
+                .at(self.host.path())
+                .advice("open the heap in the child, or write in the parent"));
+        }
+        let shared = self.bulletin().poisoned.load(Acquire) != 0;
+        if shared || self.poisoned.load(Acquire) {
+            let text = "an earlier sync of this heap failed: what the disk holds is not known";
+            return Err(Error::new(ErrorKind::Poisoned, text)
+                .at(self.host.path())
+                .advice("close it in all processes, look after the disk, open it again"));
+        }
+        Ok(())
+    }
+
+    fn read_only(&self) -> Error {
+        Error::new(ErrorKind::ReadOnly, "the heap is open for reading only")
+            .at(self.host.path())
+            .advice("open it for writing")
+    }
+
+    /// A failed sync: nobody writes any more, here or elsewhere.
+    pub(super) fn poison(&self, what: &str, error: io::Error) -> Error {
+        self.poisoned.store(true, SeqCst);
+        self.bulletin().poisoned.store(1, SeqCst);
+        let text = format!("{what} failed: {error}; what the disk holds is not known");
+        Error::new(ErrorKind::Poisoned, text)
+            .at(self.host.path())
+            .advice("close the heap in all processes, look after the disk, open it again")
+    }
+
+    /// Keeps what is allocated now from being reused by other processes until `unkeep`.
+    pub fn keep(&self) {
+        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        *keepers += 1;
+        if let Some(slot) = self.slot.filter(|_| *keepers == 1 && self.host.board().is_mine()) {
+            pins::pin_newest(self.bulletin(), &self.bulletin().slots[slot as usize].keep);
+        }
+    }
+
+    /// Ends one `keep`.
+    pub fn unkeep(&self) {
+        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        *keepers -= 1;
+        if let Some(slot) = self.slot.filter(|_| *keepers == 0 && self.host.board().is_mine()) {
+            self.bulletin().slots[slot as usize].keep.store(0, SeqCst);
+        }
+    }
+
+    /// Makes the file at least `total` bytes long, reserves its disk space and maps it. Returns
+    /// whether what was added reads as zeros.
+    pub fn extend(&self, total: u64) -> Result<bool> {
+        let mut book = self.book();
+        let limit = self.identity.limit_bytes.min(self.view.reserved_bytes());
+        if total > limit {
+            let text = format!("the heap would need {total} bytes; its limit is {limit}");
+            return Err(Error::new(ErrorKind::LimitReached, text)
+                .at(self.host.path())
+                .advice("free something, or compact it into a heap with a larger limit"));
+        }
+        let data = self.host.data();
+        let len = data.len().map_err(|e| self.os_error("cannot measure the file", e))?;
+        let before = book.mapped_bytes;
+        if total <= before {
+            return Ok(false);
+        }
+        data.reserve(before..total).map_err(|e| self.os_error("cannot grow the heap", e))?;
+        self.view.extend(total).map_err(|e| self.os_error("cannot map the grown heap", e))?;
+        book.mapped_bytes = total;
+        // What lay behind the mapped part may stem from a transaction that never committed.
+        Ok(len <= before)
+    }
+
+    /// Reserves disk space for a range whose space was given back.
+    pub fn reserve(&self, range: Range<u64>) -> Result<()> {
+        let done = self.host.data().reserve(range);
+        done.map_err(|error| self.os_error("cannot reserve disk space", error))
+    }
+
+    /// The newest transaction whose freed space nobody wants any more.
+    pub fn safe_txn(&self) -> u64 {
+        let candidate = self.bulletin().durable_txn.load(SeqCst);
+        match self.slot {
+            Some(slot) => pins::limit(self.host.board(), slot, candidate).unwrap_or(0),
+            None => 0,
+        }
+    }
+
+    /// Commits so far and the latest, durable and checkpointed transactions.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let bulletin = self.bulletin();
+        Progress {
+            published: bulletin.published_txn.load(SeqCst),
+            durable: bulletin.durable_txn.load(SeqCst),
+            checkpoint: bulletin.checkpoint_txn.load(SeqCst),
+            commits: bulletin.commit_count.load(SeqCst),
+            log_generation: bulletin.log_generation.load(SeqCst),
+        }
+    }
+
+    /// Living processes: process id, snapshot, keep.
+    pub fn attached(&self) -> Result<Vec<(u32, Option<u64>, Option<u64>)>> {
+        let own = self.slot.unwrap_or(u32::MAX);
+        pins::list(self.host.board(), own).map_err(|e| self.os_error("cannot read the slots", e))
+    }
+}
+
+/// How far the heap has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Last committed transaction.
+    pub published: u64,
+    /// Last one that survives a power cut.
+    pub durable: u64,
+    /// Last one that is wholly in the heap file.
+    pub checkpoint: u64,
+    /// Commits since the first process attached.
+    pub commits: u64,
+    /// Generation of the log.
+    pub log_generation: u64,
+}

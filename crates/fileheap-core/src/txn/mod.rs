@@ -1,0 +1,20 @@
+//! What a writer touched; begin, commit, abort; snapshots and pins; poison after a failed barrier.
+
+mod abort;
+mod book;
+mod checkpoint;
+mod commit;
+mod engine;
+mod gate;
+mod pins;
+mod recover;
+mod windows;
+mod write_set;
+mod writer;
+
+pub use commit::{Changes, Durability, FreshExtent};
+pub use engine::{Engine, Parts, Progress};
+pub use gate::Gate;
+pub use pins::take_slot;
+pub use recover::Recovery;
+pub use write_set::WriteSet;

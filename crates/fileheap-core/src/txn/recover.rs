@@ -1,0 +1,144 @@
+//! Attaching alone and leaving last: recovery from the logs, and their removal.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::book::Book;
+use super::engine::Engine;
+use crate::format::{Bulletin, LOG_LIVE};
+use crate::os::{Lock, Mode, Wait};
+use crate::{Error, ErrorKind, Result};
+
+/// What recovery found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Transactions that were in the logs only.
+    pub transactions: u64,
+    /// Bytes of log read.
+    pub log_bytes: u64,
+}
+
+impl Engine {
+    /// O3 and O4. The caller holds Door and has Presence exclusively.
+    pub fn recover(&self) -> Result<Recovery> {
+        let mut book = self.book();
+        let superblock = book.superblock;
+        let bulletin = self.bulletin();
+        reset(bulletin, superblock.checkpoint_txn, superblock.log_generation, self.slot);
+        if superblock.flags & LOG_LIVE == 0 {
+            return Ok(Recovery::default());
+        }
+        self.demand_log(&book)?;
+        let (logs, cursor, _) = self.read_logs(&book, None)?;
+        let Some(last) = cursor else { return Ok(Recovery::default()) };
+        let mut found = Recovery {
+            transactions: last.txn - superblock.checkpoint_txn,
+            log_bytes: last.position,
+        };
+        if found.transactions > 0 {
+            for log in &logs {
+                if log.header.generation == last.generation && self.is_writable() {
+                    self.rewrite(log, log.start(), last)?;
+                } else if last.generation == log.header.generation + 1 {
+                    // The successor began only after this log was synced to its end.
+                    found.log_bytes += log.file.len().unwrap_or(0);
+                }
+            }
+        }
+        bulletin.published_txn.store(last.txn, SeqCst);
+        if self.is_writable() {
+            bulletin.durable_txn.store(last.txn, SeqCst);
+        }
+        bulletin.log_generation.store(last.generation, SeqCst);
+        book.cursor = None;
+        Ok(found)
+    }
+
+    /// The log that the superblock speaks of must be there, if only as an empty file.
+    fn demand_log(&self, book: &Book) -> Result<()> {
+        let which = (book.superblock.log_generation & 1) as usize;
+        let file = self.host.log(which, false);
+        if file.map_err(|error| self.os_error("cannot open the log", error))?.is_some() {
+            return Ok(());
+        }
+        let text = format!(
+            "the heap was not closed cleanly and its log {}-log{which} is missing",
+            self.host.path().display()
+        );
+        Err(Error::new(ErrorKind::LogMissing, text)
+            .at(self.host.path())
+            .advice("put the log files back beside the heap; repair can give their contents up"))
+    }
+
+    /// Leaves the heap: syncs what is published, and, as the last one, brings everything home
+    /// and removes the logs.
+    pub fn leave(&self) -> Result<()> {
+        let board = self.host.board();
+        let Some(slot) = self.slot.filter(|_| board.is_mine()) else { return Ok(()) };
+        let fail = |error| self.os_error("cannot lock the heap", error);
+        board.lock(Lock::Door, Mode::Exclusive, Wait::Forever).map_err(fail)?;
+        let done = self.leave_behind_door();
+        self.bulletin().slots[slot as usize].snapshot.store(0, SeqCst);
+        self.bulletin().slots[slot as usize].keep.store(0, SeqCst);
+        for lock in [Lock::Slot(slot), Lock::Presence, Lock::Door] {
+            board.unlock(lock).map_err(fail)?;
+        }
+        done
+    }
+
+    fn leave_behind_door(&self) -> Result<()> {
+        if self.may_write().is_err() {
+            return Ok(());
+        }
+        let board = self.host.board();
+        let alone = board.lock(Lock::Presence, Mode::Exclusive, Wait::Try);
+        if !alone.map_err(|error| self.os_error("cannot lock the heap", error))? {
+            return self.sync_log(&mut self.book());
+        }
+        if self.begin_write(Wait::Try).is_err() {
+            return Ok(()); // a guard leaked: the logs stay, and the next opening reads them
+        }
+        let done = self.close_logs(&mut self.book());
+        self.end_write();
+        done
+    }
+
+    fn close_logs(&self, book: &mut Book) -> Result<()> {
+        if book.superblock.flags & LOG_LIVE == 0 {
+            return Ok(());
+        }
+        self.checkpoint_held(book, false)?;
+        let bulletin = self.bulletin();
+        let checkpoint = bulletin.checkpoint_txn.load(SeqCst);
+        if checkpoint < bulletin.published_txn.load(SeqCst) {
+            return Ok(()); // a reader without slot holds it back
+        }
+        let generation = bulletin.log_generation.load(SeqCst);
+        self.write_superblock(book, checkpoint, 0, generation)?;
+        book.writer = None;
+        book.cursor = None;
+        book.logs = [None, None];
+        for which in 0..2 {
+            let removed = self.host.remove_log(which);
+            removed.map_err(|error| self.os_error("cannot remove a log", error))?;
+        }
+        Ok(())
+    }
+}
+
+fn reset(bulletin: &Bulletin, checkpoint: u64, generation: u64, slot: Option<u32>) {
+    for word in [
+        &bulletin.published_txn,
+        &bulletin.durable_txn,
+        &bulletin.checkpoint_txn,
+        &bulletin.floor_txn,
+    ] {
+        word.store(checkpoint, SeqCst);
+    }
+    bulletin.log_generation.store(generation, SeqCst);
+    bulletin.commit_count.store(0, SeqCst);
+    for word in [&bulletin.writer, &bulletin.log_unsettled, &bulletin.slot_high, &bulletin.poisoned]
+    {
+        word.store(0, SeqCst);
+    }
+    bulletin.slot_high.store(slot.map_or(0, |slot| slot + 1), SeqCst);
+}
