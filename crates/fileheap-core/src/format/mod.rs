@@ -1,12 +1,17 @@
 //! The bytes on disk. docs/FORMAT.md is their text; crates/tidy holds the two together.
 
 mod bulletin;
+mod catalog;
 mod frame;
 mod header;
 mod map;
 mod superblock;
 
 pub use bulletin::{Bulletin, SLOT_COUNT, Slot};
+pub use catalog::{
+    INNER_ENTRIES, InnerNode, LEAF_ENTRIES, LEVEL_MAX, LeafNode, NAME_MAX_BYTES, NODE_ALIGN,
+    NODE_BYTES, NameCell, NodeHead, RecordState, TreeSlot, VectorRecord,
+};
 pub use frame::{FRAME_COMMIT, FrameHeader, LogHeader, Record, RecordKind};
 pub use header::Header;
 pub use map::{Entry, RUN_DIRECT, RunKind};
