@@ -226,7 +226,7 @@ impl<C: Cells> Names<'_, C> {
         let at = self.tree.memory().address(offset, bytes, 8)?;
         // SAFETY: the new cell is ours to fill: NameCell first, then the name, in bounds.
         unsafe {
-            at.copy_from_nonoverlapping(cell.bytes().as_ptr(), HEAD_BYTES as usize);
+            at.copy_from_nonoverlapping(cell.as_bytes().as_ptr(), HEAD_BYTES as usize);
             at.add(HEAD_BYTES as usize).copy_from_nonoverlapping(name.as_ptr(), name.len());
         }
         self.tree.cells.touch(offset, bytes);

@@ -6,7 +6,7 @@ use super::Cells;
 use super::inspect::{Inspector, report};
 use super::memory::{Memory, corrupt, store};
 use super::tree::{ByNumber, Tree, TreeView};
-use crate::format::{HEADER_OFFSET, Header, Plain, RecordState, VectorRecord};
+use crate::format::{HEADER_OFFSET, Header, RecordState, VectorRecord};
 use crate::{Error, ErrorKind, Result};
 
 const RECORD_BYTES: u64 = size_of::<VectorRecord>() as u64;

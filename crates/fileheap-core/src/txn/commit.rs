@@ -343,6 +343,21 @@ impl Engine {
         Ok(())
     }
 
+    /// The same from a thread of its own: commits go on meanwhile.
+    pub fn sync_behind(&self) -> Result<()> {
+        self.may_write()?;
+        let (logs, published) = {
+            let book = self.book();
+            let logs: Vec<_> = book.logs.iter().flatten().map(|log| log.file.clone()).collect();
+            (logs, self.seen())
+        };
+        for log in logs {
+            log.sync().map_err(|error| self.poison("syncing the log", error))?;
+        }
+        self.bulletin().durable_txn.fetch_max(published, SeqCst);
+        Ok(())
+    }
+
     /// Syncs what is published, and the direct extents this process stores to.
     pub fn sync(&self) -> Result<()> {
         self.may_write()?;

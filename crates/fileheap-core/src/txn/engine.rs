@@ -280,6 +280,11 @@ impl Engine {
         }
     }
 
+    /// Whether a thread of this process reads or writes.
+    pub fn is_busy(&self) -> bool {
+        self.gate.is_busy()
+    }
+
     /// Makes the file at least `total` bytes long, reserves its disk space and maps it. Returns
     /// whether what was added reads as zeros.
     pub fn extend(&self, total: u64) -> Result<bool> {

@@ -93,6 +93,12 @@ impl Gate {
         self.lock().readers.len()
     }
 
+    /// Whether anybody is inside.
+    pub fn is_busy(&self) -> bool {
+        let state = self.lock();
+        state.writer.is_some() || !state.readers.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

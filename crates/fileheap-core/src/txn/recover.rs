@@ -69,6 +69,14 @@ impl Engine {
             .advice("put the log files back beside the heap; repair can give their contents up"))
     }
 
+    /// O5: lets the next process in.
+    pub fn open_door(&self) -> Result<()> {
+        let board = self.host.board();
+        let fail = |error| self.os_error("cannot lock the heap", error);
+        board.lock(Lock::Presence, Mode::Shared, Wait::Forever).map_err(fail)?;
+        board.unlock(Lock::Door).map_err(fail)
+    }
+
     /// Leaves the heap: syncs what is published, and, as the last one, brings everything home
     /// and removes the logs.
     pub fn leave(&self) -> Result<()> {

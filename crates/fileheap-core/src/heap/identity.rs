@@ -1,0 +1,161 @@
+//! Who a heap is: judging superblocks, making up a new one.
+
+use crate::format::{HEAP_MAX_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
+use crate::os::File;
+use crate::{Error, ErrorKind, Result};
+
+/// O2: reads both superblocks and judges the file. Nothing is written.
+pub fn judge(file: &dyn File) -> Result<(Superblock, u64)> {
+    let len = file.len().map_err(|error| Error::os("cannot measure the file", error))?;
+    if len == 0 {
+        return Err(not_a_heap("the file is empty"));
+    }
+    let mut bytes = vec![0; (2 * PAGE_BYTES) as usize];
+    let got = file.read_at(0, &mut bytes);
+    let got = got.map_err(|error| Error::os("cannot read the superblock", error))?;
+    bytes.truncate(got);
+    let copies: Vec<_> = (0..2_u64).filter_map(|copy| superblock_at(&bytes, copy)).collect();
+    if copies.iter().all(|(copy, _)| copy.magic != Superblock::MAGIC) {
+        return Err(strange(&bytes));
+    }
+    let mut first_defect = None;
+    let mut best: Option<(Superblock, u64)> = None;
+    for (copy, which) in copies {
+        if let Err(defect) = sound(&copy, which) {
+            first_defect.get_or_insert(defect);
+        } else if best.as_ref().is_none_or(|(other, _)| copy.sequence > other.sequence) {
+            best = Some((copy, which));
+        }
+    }
+    let Some((superblock, which)) = best else {
+        let fallback = || Error::new(ErrorKind::Corrupt, "both superblocks are damaged");
+        return Err(first_defect.unwrap_or_else(fallback));
+    };
+    if len < superblock.file_bytes {
+        let text = format!("the file has {len} bytes, {} belong to the heap", superblock.file_bytes);
+        return Err(Error::new(ErrorKind::Truncated, text)
+            .advice("it was cut or copied incompletely: restore it from a backup"));
+    }
+    Ok((superblock, which))
+}
+
+/// The copy at its place, if the file reaches that far.
+pub fn superblock_at(bytes: &[u8], copy: u64) -> Option<(Superblock, u64)> {
+    let from = Superblock::offset(copy) as usize;
+    let bytes = bytes.get(from..from + size_of::<Superblock>())?;
+    Some((Superblock::from_bytes(bytes), copy))
+}
+
+/// Judges one copy.
+pub fn sound(superblock: &Superblock, copy: u64) -> Result<()> {
+    let at = Superblock::offset(copy);
+    if superblock.magic != Superblock::MAGIC {
+        return Err(Error::new(ErrorKind::Corrupt, "this superblock copy lost its magic").offset(at));
+    }
+    let order = superblock.byte_order;
+    if order == Superblock::BYTE_ORDER.swap_bytes() {
+        let text = "the heap was written on a machine of the other byte order";
+        return Err(Error::new(ErrorKind::ForeignMachine, text)
+            .offset(at)
+            .advice("export it there and import it here"));
+    }
+    if superblock.version > Superblock::VERSION && order == Superblock::BYTE_ORDER {
+        let text = format!(
+            "the heap has format {}, this library reads up to {}",
+            superblock.version,
+            Superblock::VERSION
+        );
+        return Err(Error::new(ErrorKind::NewerFormat, text)
+            .offset(at)
+            .advice("use a newer fileheap"));
+    }
+    if !superblock.is_sealed() {
+        let text = "the checksum of this superblock copy does not hold";
+        return Err(Error::new(ErrorKind::Corrupt, text)
+            .offset(at)
+            .advice("restore a backup, or try repair"));
+    }
+    let expected = [("page", PAGE_BYTES, superblock.page_bytes), ("pointer", 8, superblock.pointer_bytes)];
+    for (what, ours, found) in expected {
+        if u64::from(found) != ours {
+            let text = format!("the heap has {what}s of {found} bytes, this library of {ours}");
+            return Err(Error::new(ErrorKind::ForeignMachine, text).offset(at));
+        }
+    }
+    let plausible = superblock.version == Superblock::VERSION
+        && order == Superblock::BYTE_ORDER
+        && superblock.base % PREAMBLE_BYTES == 0
+        && superblock.limit_bytes <= HEAP_MAX_BYTES
+        && superblock.file_bytes <= superblock.limit_bytes;
+    if plausible { Ok(()) } else {
+        Err(Error::new(ErrorKind::Corrupt, "the superblock holds impossible values").offset(at))
+    }
+}
+
+fn not_a_heap(what: &str) -> Error {
+    Error::new(ErrorKind::NotAHeap, what)
+        .advice("it was left as it is; give another path, or remove it if it is of no use")
+}
+
+fn strange(bytes: &[u8]) -> Error {
+    let head: String = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    if bytes.iter().all(|&byte| byte == 0) {
+        return not_a_heap("the file holds only zeros: a creation that was interrupted, perhaps");
+    }
+    not_a_heap(&format!("the file is no heap: it begins with {head}, not with \"FILEHEAP\""))
+}
+
+/// The superblock of a heap to be.
+pub fn invent(base: u64, limit_bytes: u64, file_bytes: u64, uuid: [u8; 16]) -> Superblock {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Superblock {
+        magic: Superblock::MAGIC,
+        version: Superblock::VERSION,
+        byte_order: Superblock::BYTE_ORDER,
+        page_bytes: PAGE_BYTES as u32,
+        pointer_bytes: 8,
+        uuid,
+        base,
+        limit_bytes,
+        created_unix_s: since_1970.map_or(0, |duration| duration.as_secs()),
+        sequence: 1,
+        checkpoint_txn: 0,
+        file_bytes,
+        log_generation: 0,
+        flags: 0,
+        crc: 0,
+    }
+}
+
+/// Slots of 64 GiB in two ranges that loaders, sanitizers and runtimes leave alone; see
+/// PLATFORM.md.
+pub fn base_of(uuid: [u8; 16]) -> u64 {
+    const STEP: u64 = 64 << 30;
+    const LOW: (u64, u64) = (0x5a00_0000_0000, 0x5f00_0000_0000);
+    const HIGH: (u64, u64) = (0x7000_0000_0000, 0x7a00_0000_0000);
+    let slots = |range: (u64, u64)| (range.1 - range.0) / STEP;
+    let pick = u64::from_le_bytes(uuid[..8].try_into().unwrap_or_default());
+    let pick = pick % (slots(LOW) + slots(HIGH));
+    if pick < slots(LOW) {
+        LOW.0 + pick * STEP
+    } else {
+        HIGH.0 + (pick - slots(LOW)) * STEP
+    }
+}
+
+/// A random (version 4) UUID.
+pub fn new_uuid() -> [u8; 16] {
+    use std::hash::{BuildHasher, Hasher};
+    let mut uuid = [0; 16];
+    for half in uuid.chunks_exact_mut(8) {
+        // Keys of RandomState come from the operating system's random source.
+        let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+        let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        hasher.write_u128(time.map_or(0, |time| time.as_nanos()));
+        hasher.write_u32(std::process::id());
+        half.copy_from_slice(&hasher.finish().to_le_bytes());
+    }
+    uuid[6] = uuid[6] & 0x0f | 0x40;
+    uuid[8] = uuid[8] & 0x3f | 0x80;
+    uuid
+}

@@ -1,0 +1,207 @@
+//! Creating a heap file, and attaching to one: steps O1-O6 of PROTOCOL.md.
+
+use std::io::IoSlice;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::time::Instant;
+
+use super::flusher::Flusher;
+use super::{Heap, Options, Shared, identity, registry};
+use crate::alloc::{Allocator, Blank};
+use crate::format::{HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, Plain, Superblock};
+use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait};
+use crate::txn::{Engine, Parts, take_slot};
+use crate::{Error, ErrorKind, Result};
+
+/// How many addresses to try before a new heap takes whichever the system gives.
+const BASE_TRIES: usize = 16;
+
+pub fn create(path: &Path, options: &Options) -> Result<Heap> {
+    check_limit(options)?;
+    let host = SystemHost::create(path, INITIAL_BYTES, options.mode)?;
+    let made = refuse_network(&host, options).and_then(|()| create_in(&host, options));
+    if let Err(error) = made {
+        // The file was ours from its first byte on; the first error is the one to tell.
+        let _ = host.remove();
+        return Err(error.at(path));
+    }
+    drop(host);
+    open(path, options)
+}
+
+fn check_limit(options: &Options) -> Result<()> {
+    if (INITIAL_BYTES..=HEAP_MAX_BYTES).contains(&options.limit_bytes) {
+        return Ok(());
+    }
+    let text = format!(
+        "a heap's limit must be from {INITIAL_BYTES} to {HEAP_MAX_BYTES} bytes, not {}",
+        options.limit_bytes
+    );
+    Err(Error::new(ErrorKind::InvalidArgument, text))
+}
+
+/// P15: contents first, magic last.
+pub fn create_in(host: &dyn Host, options: &Options) -> Result<()> {
+    let fail = |error| Error::os("cannot write the new heap", error);
+    let base = choose_base(host, options)?;
+    let mut image = Blank::new(INITIAL_BYTES);
+    Allocator::format(&mut image)?;
+    host.data().write_at(0, &[IoSlice::new(image.bytes())]).map_err(fail)?;
+    host.data().sync().map_err(fail)?;
+    let limit = options.limit_bytes & !(PAGE_BYTES - 1);
+    let uuid = identity::new_uuid();
+    let first = identity::invent(base, limit, INITIAL_BYTES, uuid).sealed();
+    for copy in [1, 0] {
+        let part = IoSlice::new(first.as_bytes());
+        host.data().write_at(Superblock::offset(copy), &[part]).map_err(fail)?;
+    }
+    host.data().sync().map_err(fail)?;
+    host.sync_folder().map_err(fail)
+}
+
+/// An address that is free in this process at least.
+fn choose_base(host: &dyn Host, options: &Options) -> Result<u64> {
+    let wanted: Vec<u64> = match options.base {
+        Some(base) => vec![base],
+        None => (0..BASE_TRIES).map(|_| identity::base_of(identity::new_uuid())).collect(),
+    };
+    for base in wanted {
+        let place = Placement { exact: true, ..placement(base, options) };
+        match host.map(&place) {
+            Ok(_) => return Ok(base),
+            Err(error) if options.base.is_some() => {
+                let text = format!("cannot map the new heap at {base:#x}");
+                return Err(Error::os(text, error));
+            }
+            Err(_) => {}
+        }
+    }
+    let place = placement(identity::base_of(identity::new_uuid()), options);
+    let anywhere = host.map(&place).map_err(|e| Error::os("cannot map the new heap", e))?;
+    Ok(anywhere.base() as u64)
+}
+
+fn placement(base: u64, options: &Options) -> Placement {
+    Placement {
+        base,
+        exact: options.fixed,
+        reserve_bytes: options.limit_bytes,
+        writable: options.writable,
+        capture: options.capture,
+    }
+}
+
+pub fn open(path: &Path, options: &Options) -> Result<Heap> {
+    let host = SystemHost::open(path, options.writable).map_err(|error| {
+        let refused = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnly);
+        if options.writable && refused { error.advice("open it for reading only") } else { error }
+    })?;
+    let key = host.identity();
+    let opened = registry::find_or_open(key, || {
+        refuse_network(&host, options)?;
+        attach(Box::new(host), options, Some(key))
+    });
+    let shared = opened.map_err(|error| error.at(path))?;
+    let heap = Heap { shared };
+    if options.writable && !heap.is_writable() {
+        let text = "this process has the heap open for reading only already";
+        return Err(Error::new(ErrorKind::ReadOnly, text)
+            .at(path)
+            .advice("close that handle first, or open it for writing from the start"));
+    }
+    if options.fixed && !heap.is_at_recorded_base() {
+        return Err(address_taken(&heap).at(path));
+    }
+    Ok(heap)
+}
+
+fn address_taken(heap: &Heap) -> Error {
+    let text = format!(
+        "the heap belongs at {:#x} but is open at {:p} in this process",
+        heap.recorded_base(),
+        heap.base()
+    );
+    Error::new(ErrorKind::AddressTaken, text).advice("close the other handle and open it first")
+}
+
+fn refuse_network(host: &SystemHost, options: &Options) -> Result<()> {
+    if !options.writable || options.network || !host.is_network().unwrap_or(false) {
+        return Ok(());
+    }
+    let text = "the heap lies on a network filesystem: other machines would not see our changes";
+    Err(Error::new(ErrorKind::NetworkFilesystem, text)
+        .advice("open it for reading only, copy it to a local disk, or insist with allow_network"))
+}
+
+/// Attaches to the heap of a host.
+pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -> Result<Shared> {
+    identity::judge(&**host.data())?;
+    let alone = enter(&*host, options)?;
+    // Read again: before the door was ours somebody may have left and carried the log home.
+    let superblock = identity::judge(&**host.data())?;
+    let view = map(&*host, &superblock.0, options)?;
+    let slot = if host.board().is_writable() { Some(take_slot(host.board())?) } else { None };
+    let engine = Engine::new(Parts {
+        host,
+        view,
+        superblock,
+        slot,
+        writable: options.writable,
+        log_bytes: options.log_bytes,
+    });
+    let recovered = if alone { engine.recover() } else { Ok(Default::default()) };
+    let opened = engine.open_door();
+    let recovery = recovered?;
+    opened?;
+    let (base, reserved) = (engine.view().base(), engine.view().reserved_bytes());
+    // SAFETY: the view reserves this range for this heap and lives as long as the engine, which
+    // the allocator is used with only; transactions map the file before they use it.
+    let allocator = unsafe { Allocator::new(base, reserved) };
+    Ok(Shared {
+        engine: Arc::new(engine),
+        allocator,
+        durability: options.durability,
+        recovery,
+        closed: AtomicBool::new(false),
+        known_refreshes: AtomicU32::new(0),
+        flusher: Flusher::default(),
+        key,
+    })
+}
+
+fn map(host: &dyn Host, superblock: &Superblock, options: &Options) -> Result<Box<dyn View>> {
+    let place = Placement {
+        base: superblock.base,
+        reserve_bytes: superblock.limit_bytes,
+        ..placement(superblock.base, options)
+    };
+    host.map(&place).map_err(|error| {
+        let text = format!("cannot map the heap at its address {:#x}", superblock.base);
+        Error::os(text, error)
+            .advice("position-independent users can open it elsewhere; others need that address")
+    })
+}
+
+/// O1: locks the door and says whether we are alone behind it. When something fails later, the
+/// locks go with the host.
+fn enter(host: &dyn Host, options: &Options) -> Result<bool> {
+    let board = host.board();
+    let fail = |error| Error::os("cannot lock the heap", error);
+    let wait = Wait::Until(Instant::now() + options.door_wait);
+    let mode = if board.is_writable() { Mode::Exclusive } else { Mode::Shared };
+    if !board.lock(Lock::Door, mode, wait).map_err(fail)? {
+        return Err(Error::new(ErrorKind::Busy, "another process is recovering the heap")
+            .advice("wait, and open it again"));
+    }
+    if !board.is_writable() {
+        board.lock(Lock::Blind, Mode::Shared, Wait::Forever).map_err(fail)?;
+        board.lock(Lock::Presence, Mode::Shared, Wait::Forever).map_err(fail)?;
+        return Ok(false);
+    }
+    let alone = board.lock(Lock::Presence, Mode::Exclusive, Wait::Try).map_err(fail)?;
+    if !alone {
+        board.lock(Lock::Presence, Mode::Shared, Wait::Forever).map_err(fail)?;
+    }
+    Ok(alone)
+}

@@ -1,0 +1,39 @@
+//! Which heap files are open in this process: the same file opened twice is one heap.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::Shared;
+use crate::Result;
+
+type Open = HashMap<(u64, u64), Weak<Shared>>;
+
+static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+
+fn lock() -> MutexGuard<'static, Option<Open>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The open heap of that identity, or the one that `open` makes.
+pub fn find_or_open(key: (u64, u64), open: impl FnOnce() -> Result<Shared>) -> Result<Arc<Shared>> {
+    let mut table = lock();
+    let table = table.get_or_insert_default();
+    if let Some(shared) = table.get(&key).and_then(Weak::upgrade) {
+        // A forked child does not share its parent's heaps: it opens them anew.
+        if shared.engine.host().board().is_mine() {
+            return Ok(shared);
+        }
+    }
+    let shared = Arc::new(open()?);
+    table.insert(key, Arc::downgrade(&shared));
+    Ok(shared)
+}
+
+/// Forgets a heap that is being closed, unless its file was opened anew meanwhile.
+pub fn forget(key: (u64, u64), shared: &Shared) {
+    let mut table = lock();
+    let Some(table) = table.as_mut() else { return };
+    if table.get(&key).is_some_and(|known| std::ptr::eq(known.as_ptr(), shared)) {
+        table.remove(&key);
+    }
+}
