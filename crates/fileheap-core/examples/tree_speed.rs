@@ -75,10 +75,12 @@ impl Random {
     }
 }
 
-/// Nanoseconds per entry of a run.
-fn time(run: impl FnOnce()) -> f64 {
+/// Nanoseconds per item of running `run` over `items`.
+fn time<T: Copy, R>(items: &[T], mut run: impl FnMut(T) -> R) -> f64 {
     let start = Instant::now();
-    run();
+    for &item in items {
+        black_box(run(item));
+    }
     start.elapsed().as_nanos() as f64 / ENTRIES as f64
 }
 
@@ -93,28 +95,28 @@ fn round(bump: &Bump, keys: &[u64], shuffled: &[u64]) -> [(f64, f64); 5] {
     // SAFETY: the memory is ours alone and spans file_bytes.
     let mut ours = unsafe { OrderedMap::new(bump, SLOT) };
     let build = (
-        time(|| keys.iter().for_each(|&key| drop(theirs.insert(key, key)))),
-        time(|| keys.iter().for_each(|&key| drop(ours.insert(key, key).expect("insert")))),
+        time(keys, |key| theirs.insert(key, key)),
+        time(keys, |key| ours.insert(key, key).expect("insert")),
     );
     let view = ours.view();
     let hit = (
-        time(|| shuffled.iter().for_each(|key| drop(black_box(theirs.get(key))))),
-        time(|| shuffled.iter().for_each(|&key| drop(black_box(view.get(key).expect("get"))))),
+        time(shuffled, |key| theirs.get(&key)),
+        time(shuffled, |key| view.get(key).expect("get").expect("is there")),
     );
     let miss = (
-        time(|| shuffled.iter().for_each(|key| drop(black_box(theirs.get(&!key))))),
-        time(|| shuffled.iter().for_each(|&key| drop(black_box(view.get(!key).expect("get"))))),
+        time(shuffled, |key| theirs.get(&!key)),
+        time(shuffled, |key| view.get(!key).expect("get")),
     );
+    let mut values = theirs.values();
+    let mut entries = view.range(..).expect("range");
     let walk = (
-        time(|| assert!(theirs.values().fold(0, |sum: u64, value| sum ^ value) != 1)),
-        time(|| {
-            let values = view.range(..).expect("range").map(|entry| entry.expect("entry").value);
-            assert!(values.fold(0, |sum: u64, value| sum ^ value) != 1);
-        }),
+        time(keys, |_| *values.next().expect("a value")),
+        time(keys, |_| entries.next().expect("an entry").expect("an entry").value),
     );
+    drop(entries);
     let remove = (
-        time(|| shuffled.iter().for_each(|key| drop(theirs.remove(key)))),
-        time(|| shuffled.iter().for_each(|&key| drop(ours.remove(key).expect("remove")))),
+        time(shuffled, |key| theirs.remove(&key)),
+        time(shuffled, |key| ours.remove(key).expect("remove")),
     );
     assert!(theirs.is_empty() && ours.view().count().expect("count") == 0);
     [build, hit, miss, walk, remove]
@@ -154,17 +156,11 @@ fn records(bump: &Bump, random: &mut Random) {
         flags: 0,
         extra: [0; 2],
     };
-    let add = time(|| {
-        let mut records = catalog.records();
-        (0..ENTRIES).for_each(|_| drop(records.add(new).expect("add")));
-    });
+    let mut ids = vec![0; ENTRIES];
+    let add = time(&ids, |_: u64| catalog.records().add(new).expect("add"));
+    ids.iter_mut().for_each(|id| *id = 1 + random.next() % ENTRIES as u64);
     let view = catalog.view();
-    let get = time(|| {
-        for _ in 0..ENTRIES {
-            let id = 1 + random.next() % ENTRIES as u64;
-            black_box(view.records().get(id).expect("get").expect("is there"));
-        }
-    });
+    let get = time(&ids, |id| view.records().get(id).expect("get").expect("is there"));
     println!("records: add {add:.1} ns, get at random {get:.1} ns");
 }
 

@@ -1,8 +1,32 @@
 //! The allocator: cells in zones, runs of pages, extents; true on file at every commit.
 
+mod allocator;
+mod bitmap;
+mod bits;
+mod cells;
+mod check;
+mod grow;
+mod lane;
+mod pool;
+mod runs;
+mod stat;
+mod threads;
+mod tree;
+mod upkeep;
+mod view;
+mod words;
+mod zone;
+
 use std::ops::Range;
 
 use crate::Result;
+
+pub use allocator::{Allocator, Freed, Run};
+pub use check::{Finding, check};
+pub use stat::{AllocStat, ClassStat};
+
+#[cfg(test)]
+mod tests;
 
 /// What the allocator asks of the transaction around it.
 pub trait Ground: Sync {

@@ -136,7 +136,11 @@ impl<C: Cells> Records<'_, C> {
         store(cells, self.tree.memory(), offset, new.with_id(id))?;
         match self.tree.insert(&id, offset) {
             Ok(None) => store(cells, self.tree.memory(), NEXT_OFFSET, next).map(|()| id),
-            Ok(Some(_)) => Err(corrupt(NEXT_OFFSET, format!("id {id} is the next and in use"))),
+            Ok(Some(there)) => {
+                self.tree.insert(&id, there)?;
+                cells.free(offset)?;
+                Err(corrupt(NEXT_OFFSET, format!("id {id} is the next and in use")))
+            }
             Err(error) => {
                 cells.free(offset)?;
                 Err(error)

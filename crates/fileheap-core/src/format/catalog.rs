@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use super::{Header, Plain};
 
 /// Bytes of a node of a tree.
-pub const NODE_BYTES: u64 = 512;
+pub const NODE_BYTES: u64 = 1024;
 /// Alignment of nodes.
 pub const NODE_ALIGN: u64 = 64;
 /// Entries that fit into a leaf.

@@ -1,0 +1,302 @@
+//! The allocator's face: the quick paths of alloc and free, and everything about single pieces.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::{Arc, Mutex};
+
+use super::Ground;
+use super::bits::{Bits, END, WORDS};
+use super::lane::{CLASSES, Lane, Own, place};
+use super::pool::Want;
+use super::runs::Runs;
+use super::threads::{self, Lanes, lock};
+use super::words::{Words, bad_pointer};
+use super::zone::ZoneTable;
+use crate::format::{
+    CELL_MAX_BYTES, EXTENT_BYTES, Entry, GRANULE_BYTES, HEAP_MAX_BYTES, PAGE_BYTES, RUN_DIRECT,
+    RunKind,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// The allocator of one mapped heap. The truth is in the heap; this is the way to find it.
+pub struct Allocator {
+    pub(super) words: Words,
+    pub(super) table: ZoneTable,
+    id: u64,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) runs: Mutex<Runs>,
+    /// The first bad free found since the last settle, other than by the one who did it.
+    pub(super) fault: Mutex<Option<Error>>,
+}
+
+/// A run of pages that was allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Where it begins.
+    pub offset: u64,
+    /// Its length, whole pages.
+    pub bytes: u64,
+    /// Its pages were free and safe: the transaction need not log them.
+    pub claimed: bool,
+    /// It is known to read as zeros.
+    pub zero: bool,
+}
+
+/// What was freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freed {
+    /// Bytes that were usable.
+    pub bytes: u64,
+    /// It was a run of pages, not a cell.
+    pub run: bool,
+    /// It was a direct extent.
+    pub direct: bool,
+}
+
+impl Freed {
+    #[inline]
+    pub(super) fn cell(granules: usize) -> Self {
+        Self { bytes: granules as u64 * GRANULE_BYTES, run: false, direct: false }
+    }
+}
+
+/// Extents from this size on are worth an aligned start.
+const ALIGNED_BYTES: u64 = 8 * EXTENT_BYTES;
+
+impl Allocator {
+    /// An allocator that knows nothing yet. It reads and writes nothing now.
+    ///
+    /// # Safety
+    /// `base` is page-aligned and begins `reserved_bytes` of address space that is this heap's as
+    /// long as the allocator lives. Whenever an operation runs, everything below the header's
+    /// page count is mapped, and so is what `Ground::extend` added; writable if it changes the heap.
+    #[must_use]
+    pub unsafe fn new(base: *mut u8, reserved_bytes: u64) -> Self {
+        // SAFETY: passed on to our caller.
+        let words = unsafe { Words::new(base, reserved_bytes) };
+        let lanes = Lanes::new();
+        let runs = Mutex::new(Runs::new(words));
+        let table = ZoneTable::new(reserved_bytes);
+        Self { words, table, id: lanes.id, lanes, runs, fault: Mutex::new(None) }
+    }
+
+    /// Allocates; returns the offset. More than CELL_MAX_BYTES is a run of pages.
+    #[inline]
+    pub fn alloc(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
+        let class = granules(bytes);
+        if class <= CLASSES && align <= GRANULE_BYTES && align.is_power_of_two() {
+            if let Some(lane) = threads::current(self.id) {
+                // SAFETY: the lane is this thread's, and this borrow ends before anybody else's.
+                let own = unsafe { &mut *(*lane).own.get() };
+                if let Some(cell) = own.stacks[class].pop() {
+                    self.mark_live(g, cell);
+                    return Ok(cell);
+                }
+            }
+        }
+        self.alloc_slow(g, bytes, align)
+    }
+
+    /// Says on file that a cell at hand is allocated now.
+    #[inline]
+    pub(super) fn mark_live(&self, g: &impl Ground, cell: u64) {
+        let Some(slot) = self.table.slot(cell) else { return };
+        let page = slot.bitmaps.load(Relaxed);
+        let (_, at) = place(cell);
+        let live = &self.words.bitmaps(page)[1][at / 64];
+        live.store(live.load(Relaxed) | 1 << (at % 64), Relaxed);
+        g.touch(page + ((WORDS + at / 64) * 8) as u64, 8);
+    }
+
+    /// Frees what `alloc` returned.
+    #[inline]
+    pub fn free(&self, g: &impl Ground, offset: u64) -> Result<Freed> {
+        if let Some(lane) = threads::current(self.id) {
+            if let Some(slot) = self.table.slot(offset) {
+                if slot.owner() == lane && offset % GRANULE_BYTES == 0 {
+                    let page = slot.bitmaps.load(Relaxed);
+                    // SAFETY: the lane is this thread's; this borrow ends before anybody else's.
+                    let own = unsafe { &mut *(*lane).own.get() };
+                    if let Some(freed) = self.free_quick(g, own, page, offset) {
+                        return Ok(freed);
+                    }
+                }
+            }
+        }
+        self.free_slow(g, offset)
+    }
+
+    /// Frees a cell of our own whose size is kept at hand and has room there.
+    #[inline]
+    fn free_quick(&self, g: &impl Ground, own: &mut Own, page: u64, cell: u64) -> Option<Freed> {
+        let [starts, live] = self.words.bitmaps(page);
+        let (_, at) = place(cell);
+        let (index, bit) = (at / 64, at % 64);
+        let start_word = starts[index].load(Relaxed);
+        let live_word = live[index].load(Relaxed);
+        if live_word & start_word & 1 << bit == 0 {
+            return None;
+        }
+        let rest = start_word >> bit >> 1;
+        let len = if rest != 0 {
+            rest.trailing_zeros() as usize + 1
+        } else {
+            let next = starts.get(index + 1).map_or(1, |word| word.load(Relaxed));
+            64 - bit + next.trailing_zeros() as usize
+        };
+        if !own.stacks.get_mut(len)?.push(cell) {
+            return None;
+        }
+        live[index].store(live_word & !(1 << bit), Relaxed);
+        g.touch(page + ((WORDS + index) * 8) as u64, 8);
+        Some(Freed::cell(len))
+    }
+
+    /// This thread's lane.
+    #[inline]
+    pub(super) fn lane(&self) -> *mut Lane {
+        threads::current(self.id).unwrap_or_else(|| threads::enter(&self.lanes))
+    }
+
+    /// Allocates memory that reads as zeros.
+    pub fn alloc_zeroed(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
+        if is_run(bytes, align) {
+            let run = self.alloc_run(g, bytes, align, false)?;
+            if !run.zero {
+                self.words.fill_zero(run.offset, bytes);
+            }
+            return Ok(run.offset);
+        }
+        let offset = self.alloc(g, bytes, align)?;
+        self.words.fill_zero(offset, bytes);
+        Ok(offset)
+    }
+
+    /// Allocates whole pages, whatever the size.
+    pub fn alloc_run(&self, g: &impl Ground, bytes: u64, align: u64, direct: bool) -> Result<Run> {
+        check_request(bytes, align)?;
+        let pages = bytes.div_ceil(PAGE_BYTES).max(1);
+        let mut want = Want { pages, align: align.div_ceil(PAGE_BYTES), safe: direct };
+        if bytes >= EXTENT_BYTES {
+            want.safe = true;
+        }
+        if bytes >= ALIGNED_BYTES {
+            want.align = want.align.max(EXTENT_BYTES / PAGE_BYTES);
+        }
+        let head = Entry::run(RunKind::Run, pages, if direct { RUN_DIRECT } else { 0 });
+        let taken = lock(&self.runs).take(g, &want, head)?;
+        let (offset, bytes) = (taken.page * PAGE_BYTES, pages * PAGE_BYTES);
+        Ok(Run { offset, bytes, claimed: taken.claimed, zero: taken.zero })
+    }
+
+    /// How many bytes may be used of a live allocation.
+    pub fn usable_bytes(&self, offset: u64) -> Result<u64> {
+        self.live_piece(offset).map(|freed| freed.bytes)
+    }
+
+    /// Size and kind of a live allocation.
+    pub(super) fn live_piece(&self, offset: u64) -> Result<Freed> {
+        let Some(slot) = self.table.slot(offset) else {
+            return Err(bad_pointer(offset, "an offset beyond the heap"));
+        };
+        let mut page = if slot.owner().is_null() { 0 } else { slot.bitmaps.load(Acquire) };
+        if page == 0 {
+            let mut runs = lock(&self.runs);
+            match runs.zone_bitmap(place(offset).0)? {
+                Some(bitmap) => page = bitmap * PAGE_BYTES,
+                None => {
+                    let entry = runs.allocated(offset)?;
+                    let (bytes, direct) = (entry.pages() * PAGE_BYTES, entry.is_direct());
+                    return Ok(Freed { bytes, run: true, direct });
+                }
+            }
+        }
+        live_cell(self.words.bitmaps(page), offset).map(Freed::cell)
+    }
+
+    /// Makes an allocation longer or shorter where it lies, as far as that is possible; returns
+    /// whether `new_bytes` may be used of it then.
+    pub fn resize_in_place(&self, g: &impl Ground, offset: u64, new_bytes: u64) -> Result<bool> {
+        check_request(new_bytes, 1)?;
+        let old = self.live_piece(offset)?;
+        if old.run {
+            let pages = new_bytes.div_ceil(PAGE_BYTES).max(1);
+            let resized = lock(&self.runs).resize(g, offset / PAGE_BYTES, pages)?;
+            return Ok(resized >= pages);
+        }
+        let fits = new_bytes <= old.bytes;
+        if new_bytes > CELL_MAX_BYTES || granules(new_bytes) == granules(old.bytes) {
+            return Ok(fits);
+        }
+        Ok(self.resize_cell(g, offset, granules(new_bytes))? || fits)
+    }
+
+    /// Makes an allocation longer or shorter, and moves it if it must.
+    pub fn realloc(&self, g: &impl Ground, offset: u64, bytes: u64, align: u64) -> Result<u64> {
+        check_request(bytes, align)?;
+        let old = self.live_piece(offset)?;
+        if offset & (align - 1) == 0 && self.resize_in_place(g, offset, bytes)? {
+            return Ok(offset);
+        }
+        let new = if old.direct {
+            self.alloc_run(g, bytes, align, true)?.offset
+        } else {
+            self.alloc(g, bytes, align)?
+        };
+        self.words.copy(offset, new, bytes.min(old.bytes));
+        self.free(g, offset)?;
+        Ok(new)
+    }
+
+    /// Cuts the free pages at the end off the heap; returns its page count then. The file may be
+    /// cut to it only after the commit, and after nobody reads an older state.
+    pub fn shrink_tail(&self, g: &impl Ground) -> Result<u64> {
+        lock(&self.runs).shrink_tail(g)
+    }
+
+    /// Marks free runs of at least `min_pages` that nobody wants as given back, after `give` took
+    /// their pages; returns how many pages. Disk space must not go before this is committed.
+    pub fn punch(
+        &self,
+        g: &impl Ground,
+        min_pages: u64,
+        give: &mut dyn FnMut(Range<u64>) -> Result<()>,
+    ) -> Result<u64> {
+        lock(&self.runs).punch(g, min_pages, give)
+    }
+}
+
+/// Granules of a cell of so many bytes.
+#[inline]
+pub(super) fn granules(bytes: u64) -> usize {
+    (bytes.saturating_add(GRANULE_BYTES - 1) / GRANULE_BYTES).max(1) as usize
+}
+
+pub(super) fn is_run(bytes: u64, align: u64) -> bool {
+    bytes > CELL_MAX_BYTES || align > PAGE_BYTES
+}
+
+pub(super) fn check_request(bytes: u64, align: u64) -> Result<()> {
+    if !align.is_power_of_two() || align > HEAP_MAX_BYTES {
+        let what = format!("expected an alignment that is a power of two, found {align}");
+        return Err(Error::new(ErrorKind::InvalidArgument, what));
+    }
+    if bytes > HEAP_MAX_BYTES {
+        let what = format!("{bytes} bytes are more than a heap can hold");
+        return Err(Error::new(ErrorKind::LimitReached, what));
+    }
+    Ok(())
+}
+
+/// Granules of the live cell at an offset.
+pub(super) fn live_cell([starts, live]: &[Bits; 2], offset: u64) -> Result<usize> {
+    let (_, at) = place(offset);
+    let (index, mask) = (at / 64, 1 << (at % 64));
+    if offset % GRANULE_BYTES != 0 || starts[index].load(Relaxed) & mask == 0 {
+        return Err(bad_pointer(offset, "the inside of a cell"));
+    }
+    if live[index].load(Relaxed) & mask == 0 {
+        return Err(bad_pointer(offset, "a free cell"));
+    }
+    Ok(super::bits::next_set(starts, at + 1).min(END) - at)
+}

@@ -1,0 +1,309 @@
+//! The longer paths of cells: refill and spill, claiming zones, what other threads freed.
+
+use std::mem::take;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Ground;
+use super::allocator::{Allocator, Freed, check_request, granules, is_run, live_cell};
+use super::lane::{BATCH, CLASSES, Lane, Own, place};
+use super::runs::Runs;
+use super::threads::lock;
+use super::words::{bad_pointer, corrupt};
+use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_GRANULES};
+use crate::{Error, Result};
+
+/// Zones of unknown content that one search for room looks into before it takes a new one.
+const EXAMINE: usize = 8;
+const EXPLORE_STEP: u64 = 64;
+
+impl Allocator {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn alloc_slow(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
+        check_request(bytes, align)?;
+        if is_run(bytes, align) {
+            return self.alloc_run(g, bytes, align, false).map(|run| run.offset);
+        }
+        let lane = self.lane();
+        // SAFETY: the lane is this thread's; nothing below reaches it but through `own`.
+        let own = unsafe { &mut *(*lane).own.get() };
+        self.drain(g, lane, own);
+        let len = granules(bytes);
+        let align = align.div_ceil(GRANULE_BYTES) as usize;
+        if len > CLASSES || align > 1 {
+            let mut cell = 0;
+            while own.cut(g, &self.table, &self.words, (len, align), 1, |at| cell = at) == 0 {
+                self.provide(g, lane, own, len + align - 1)?;
+            }
+            self.mark_live(g, cell);
+            return Ok(cell);
+        }
+        loop {
+            if let Some(cell) = own.stacks[len].pop() {
+                self.mark_live(g, cell);
+                return Ok(cell);
+            }
+            if self.refill(g, own, len) == 0 {
+                self.provide(g, lane, own, len)?;
+            }
+        }
+    }
+
+    fn refill(&self, g: &impl Ground, own: &mut Own, len: usize) -> usize {
+        let most = (own.stacks[len].room() / 2).max(1);
+        let mut cells = [0; BATCH];
+        let mut count = 0;
+        own.cut(g, &self.table, &self.words, (len, 1), most.min(BATCH), |cell| {
+            cells[count] = cell;
+            count += 1;
+        });
+        // Lowest on top, so that neighbours are handed out in order.
+        for &cell in cells[..count].iter().rev() {
+            own.stacks[len].push(cell);
+        }
+        count
+    }
+
+    /// Gets this lane a zone with a free range of `len` granules.
+    #[cold]
+    fn provide(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own, len: usize) -> Result<()> {
+        for _ in 0..EXAMINE {
+            let mut runs = lock(&self.runs);
+            if runs.zones.is_empty() {
+                runs.explore(g, EXPLORE_STEP)?;
+            }
+            let Some(number) = runs.zones.pop() else { break };
+            if self.claim(&mut runs, lane, own, number)? >= len {
+                return Ok(());
+            }
+        }
+        if self.absorb(g, lane, own) && own.tree.find(len as u16).is_some() {
+            return Ok(());
+        }
+        let mut runs = lock(&self.runs);
+        let (number, bitmap) = runs.take_zone(g)?;
+        let page = bitmap * PAGE_BYTES;
+        self.table.install(number, page, &self.words.bitmaps(page)[1], lane);
+        own.adopt(&self.table, &self.words, number, ZONE_GRANULES as usize);
+        Ok(())
+    }
+
+    /// Makes a zone on file this lane's, if it is one and nobody's; returns its largest free range.
+    fn claim(&self, runs: &mut Runs, lane: *mut Lane, own: &mut Own, number: u64) -> Result<usize> {
+        let known = self.table.slot(number * crate::format::ZONE_BYTES);
+        if known.is_none_or(|slot| !slot.owner().is_null()) {
+            return Ok(0);
+        }
+        let Some(bitmap) = runs.zone_bitmap(number)? else { return Ok(0) };
+        let page = bitmap * PAGE_BYTES;
+        let bitmaps = self.words.bitmaps(page);
+        if !Runs::valid_zone(bitmaps) {
+            return Err(corrupt("the bitmaps of a zone contradict each other", page, number));
+        }
+        self.table.install(number, page, &bitmaps[1], lane);
+        let largest = self.table.zone(&self.words, number).map_or(0, |zone| zone.largest());
+        own.adopt(&self.table, &self.words, number, largest);
+        Ok(largest)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn free_slow(&self, g: &impl Ground, offset: u64) -> Result<Freed> {
+        let Some(slot) = self.table.slot(offset) else {
+            return Err(bad_pointer(offset, "an offset beyond the heap"));
+        };
+        let lane = self.lane();
+        // SAFETY: the lane is this thread's; nothing below reaches it but through `own`.
+        let own = unsafe { &mut *(*lane).own.get() };
+        if slot.owner().is_null() {
+            let mut runs = lock(&self.runs);
+            let number = place(offset).0;
+            if runs.zone_bitmap(number)?.is_none() {
+                let entry = runs.allocated(offset)?;
+                let (pages, direct) = (entry.pages(), entry.is_direct());
+                runs.give_used(g, offset / PAGE_BYTES, pages)?;
+                return Ok(Freed { bytes: pages * PAGE_BYTES, run: true, direct });
+            }
+            self.claim(&mut runs, lane, own, number)?;
+        }
+        let owner = slot.owner();
+        if owner == lane {
+            return self.free_own(g, own, offset);
+        }
+        let freed = live_cell(self.words.bitmaps(slot.bitmaps.load(Relaxed)), offset)?;
+        self.send(own, owner, offset);
+        Ok(Freed::cell(freed))
+    }
+
+    /// Frees a cell of a zone of `own`.
+    pub(super) fn free_own(&self, g: &impl Ground, own: &mut Own, offset: u64) -> Result<Freed> {
+        let (number, at) = place(offset);
+        let Some(zone) = self.table.zone(&self.words, number) else {
+            return Err(bad_pointer(offset, "a page that belongs to nothing"));
+        };
+        let len = live_cell(self.words.bitmaps(zone.bitmap_page() * PAGE_BYTES), offset)?;
+        zone.mark_free(g, at);
+        if len > CLASSES {
+            self.release(g, own, offset)?;
+        } else if !own.stacks[len].push(offset) {
+            for cell in own.stacks[len].older_half() {
+                self.release(g, own, cell)?;
+            }
+            own.stacks[len].push(offset);
+        }
+        Ok(Freed::cell(len))
+    }
+
+    /// Lets go of a cell, and of its zone if nothing else is in it.
+    fn release(&self, g: &impl Ground, own: &mut Own, offset: u64) -> Result<()> {
+        match own.release(&self.table, &self.words, offset) {
+            Some(position) => self.give_zone(g, own, position),
+            None => Ok(()),
+        }
+    }
+
+    fn give_zone(&self, g: &impl Ground, own: &mut Own, position: usize) -> Result<()> {
+        let mut runs = lock(&self.runs);
+        let Some(number) = own.abandon(position) else { return Ok(()) };
+        let bitmap = self.table.zone(&self.words, number).map(|zone| zone.bitmap_page());
+        self.table.remove(number);
+        bitmap.map_or(Ok(()), |bitmap| runs.give_zone(g, number, bitmap))
+    }
+
+    pub(super) fn resize_cell(&self, g: &impl Ground, offset: u64, len: usize) -> Result<bool> {
+        let lane = self.lane();
+        // SAFETY: the lane is this thread's; nothing below reaches it but through `own`.
+        let own = unsafe { &mut *(*lane).own.get() };
+        let (number, at) = place(offset);
+        let Some(slot) = self.table.slot(offset) else { return Ok(false) };
+        if slot.owner().is_null() {
+            self.claim(&mut lock(&self.runs), lane, own, number)?;
+        }
+        if slot.owner() != lane {
+            return Ok(false);
+        }
+        let Some(zone) = self.table.zone(&self.words, number) else { return Ok(false) };
+        let Some(behind) = zone.resize(g, at, len) else { return Ok(false) };
+        own.offer(zone.state.position.load(Relaxed), behind.len());
+        Ok(true)
+    }
+
+    /// Puts a cell on its way to the lane that owns its zone.
+    fn send(&self, own: &mut Own, owner: *mut Lane, cell: u64) {
+        // SAFETY: lanes live as long as the heap; the index never changes.
+        let index = unsafe { (*owner).index };
+        let count = own.outboxes.len();
+        let outbox = &mut own.outboxes[index % count];
+        if outbox.to != owner {
+            deliver(outbox.to, &mut outbox.cells);
+            outbox.to = owner;
+        }
+        outbox.cells.push(cell);
+        if outbox.cells.len() >= BATCH {
+            deliver(owner, &mut outbox.cells);
+        }
+    }
+
+    /// Frees what other threads have sent to this lane.
+    #[inline]
+    fn drain(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) {
+        // SAFETY: lanes live as long as the heap; this field is shared.
+        if unsafe { (*lane).waiting.load(Relaxed) } != 0 {
+            let cells = receive(lane);
+            self.free_all(g, lane, own, &cells);
+        }
+    }
+
+    fn free_all(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own, cells: &[u64]) {
+        for &cell in cells {
+            let owner = self.table.slot(cell).map_or(std::ptr::null_mut(), |slot| slot.owner());
+            if owner == lane {
+                self.note(self.free_own(g, own, cell).map(drop));
+            } else if owner.is_null() {
+                self.note(Err(bad_pointer(cell, "a cell that was freed before")));
+            } else {
+                self.send(own, owner, cell);
+            }
+        }
+    }
+
+    /// Remembers the first error until settle.
+    pub(super) fn note(&self, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            lock(&self.fault).get_or_insert(error);
+        }
+    }
+
+    /// Takes over all zones of lanes whose threads have ended; returns whether there were any.
+    fn absorb(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) -> bool {
+        let mut any = false;
+        for idle in self.lanes.take_all_idle() {
+            // SAFETY: its thread has ended and we took it out of the list: it is ours alone.
+            let (other, index) = unsafe { (&mut *(*idle).own.get(), (*idle).index) };
+            let cells = self.empty(g, idle, other);
+            for position in 0..other.zones.len() {
+                let bound = other.tree.get(position).into();
+                let Some(number) = other.abandon(position) else { continue };
+                if let Some(slot) = self.table.slot(number * crate::format::ZONE_BYTES) {
+                    slot.owner.store(lane, std::sync::atomic::Ordering::Release);
+                }
+                own.adopt(&self.table, &self.words, number, bound);
+                any = true;
+            }
+            self.lanes.give_idle(index);
+            self.free_all(g, lane, own, &cells);
+        }
+        any
+    }
+
+    /// Lets go of all cells that a lane keeps at hand; returns those on their way to or from it.
+    pub(super) fn empty(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) -> Vec<u64> {
+        for len in 1..=CLASSES {
+            while let Some(cell) = own.stacks[len].pop() {
+                self.note(self.release(g, own, cell));
+            }
+        }
+        let mut cells = receive(lane);
+        for outbox in &mut own.outboxes {
+            cells.append(&mut outbox.cells);
+        }
+        cells
+    }
+
+    /// Gives all wholly free zones of a lane back.
+    pub(super) fn give_zones(&self, g: &impl Ground, own: &mut Own) -> Result<()> {
+        for position in 0..own.zones.len() {
+            let Some(number) = own.zones[position] else { continue };
+            let zone = self.table.zone(&self.words, number);
+            if zone.is_some_and(|zone| zone.largest() == ZONE_GRANULES as usize) {
+                self.give_zone(g, own, position)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn deliver(to: *mut Lane, cells: &mut Vec<u64>) {
+    if cells.is_empty() {
+        return;
+    }
+    // SAFETY: lanes live as long as the heap; these fields are shared.
+    let to = unsafe { &*to };
+    let mut inbox = lock(&to.inbox);
+    inbox.append(cells);
+    to.waiting.store(inbox.len(), Relaxed);
+}
+
+/// Takes what was sent to a lane.
+pub(super) fn receive(lane: *mut Lane) -> Vec<u64> {
+    // SAFETY: lanes live as long as the heap; these fields are shared.
+    let lane = unsafe { &*lane };
+    let mut inbox = lock(&lane.inbox);
+    lane.waiting.store(0, Relaxed);
+    take(&mut *inbox)
+}
+
+/// The error of a free that somebody else did, if there was one.
+pub(super) fn outcome(fault: Option<Error>) -> Result<()> {
+    fault.map_or(Ok(()), Err)
+}

@@ -1,0 +1,224 @@
+//! A lane: what one thread owns of the heap, so that it allocates and frees without locks.
+
+use std::cell::UnsafeCell;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use super::Ground;
+use super::tree::MaxTree;
+use super::words::Words;
+use super::zone::ZoneTable;
+use crate::format::{GRANULE_BYTES, ZONE_BYTES, ZONE_GRANULES};
+
+/// Sizes up to so many granules are kept at hand.
+pub(super) const CLASSES: usize = 64;
+/// Cells of one size kept at hand: no more than this, and no more bytes than that.
+const KEEP_CELLS: usize = 64;
+const KEEP_BYTES: usize = 16 * 1024;
+/// Buffers for cells of other lanes.
+const OUTBOXES: usize = 8;
+/// Cells that are handed over at once.
+pub(super) const BATCH: usize = 64;
+
+/// What a thread has for itself, and a door for the others.
+pub(super) struct Lane {
+    pub(super) index: usize,
+    /// Touched by the lane's thread only, or by whoever has the heap to himself.
+    pub(super) own: UnsafeCell<Own>,
+    /// Cells of our zones that other threads freed.
+    pub(super) inbox: Mutex<Vec<u64>>,
+    pub(super) waiting: AtomicUsize,
+}
+
+// SAFETY: `own` is only reached by the one thread that holds the lane; all else is synchronised.
+unsafe impl Send for Lane {}
+// SAFETY: as above.
+unsafe impl Sync for Lane {}
+
+impl Lane {
+    pub(super) fn new(index: usize) -> Self {
+        let inbox = Mutex::new(Vec::new());
+        Self { index, own: UnsafeCell::new(Own::new()), inbox, waiting: AtomicUsize::new(0) }
+    }
+}
+
+/// Free cells of one size, last in first out.
+pub(super) struct Stack {
+    count: usize,
+    cells: Box<[u64]>,
+}
+
+impl Stack {
+    fn new(granules: usize) -> Self {
+        let bytes = granules * GRANULE_BYTES as usize;
+        let room = (KEEP_BYTES / bytes.max(1)).min(KEEP_CELLS);
+        Self { count: 0, cells: vec![0; room].into() }
+    }
+
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<u64> {
+        let count = self.count.wrapping_sub(1);
+        let cell = *self.cells.get(count)?;
+        self.count = count;
+        Some(cell)
+    }
+
+    /// Returns whether there was room.
+    #[inline]
+    pub(super) fn push(&mut self, cell: u64) -> bool {
+        let Some(place) = self.cells.get_mut(self.count) else { return false };
+        *place = cell;
+        self.count += 1;
+        true
+    }
+
+    pub(super) fn room(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Takes the older half out.
+    pub(super) fn older_half(&mut self) -> Vec<u64> {
+        let half = self.count.div_ceil(2);
+        let cells = self.cells[..half].to_vec();
+        self.cells.copy_within(half..self.count, 0);
+        self.count -= half;
+        cells
+    }
+}
+
+/// Cells on their way to another lane.
+pub(super) struct Outbox {
+    pub(super) to: *mut Lane,
+    pub(super) cells: Vec<u64>,
+}
+
+/// The part of a lane that only its thread touches.
+pub(super) struct Own {
+    pub(super) stacks: [Stack; CLASSES + 1],
+    /// Upper bounds of the largest free range of each zone.
+    pub(super) tree: MaxTree,
+    /// The zone at each position.
+    pub(super) zones: Vec<Option<u64>>,
+    vacant: Vec<usize>,
+    /// The one wholly free zone that we keep.
+    pub(super) spare: Option<usize>,
+    pub(super) outboxes: [Outbox; OUTBOXES],
+}
+
+/// The number of a zone and the granule within it that an offset names.
+#[inline]
+pub(super) fn place(offset: u64) -> (u64, usize) {
+    (offset / ZONE_BYTES, (offset / GRANULE_BYTES % ZONE_GRANULES) as usize)
+}
+
+impl Own {
+    fn new() -> Self {
+        Self {
+            stacks: std::array::from_fn(Stack::new),
+            tree: MaxTree::default(),
+            zones: Vec::new(),
+            vacant: Vec::new(),
+            spare: None,
+            outboxes: std::array::from_fn(|_| Outbox {
+                to: std::ptr::null_mut(),
+                cells: Vec::new(),
+            }),
+        }
+    }
+
+    /// Forgets all zones and cells.
+    pub(super) fn reset(&mut self) {
+        self.stacks.iter_mut().for_each(|stack| stack.count = 0);
+        self.tree.clear();
+        self.zones.clear();
+        self.vacant.clear();
+        self.spare = None;
+        self.outboxes.iter_mut().for_each(|outbox| outbox.cells.clear());
+    }
+
+    /// Adds a zone whose largest free range is at most `bound` granules long.
+    pub(super) fn adopt(&mut self, table: &ZoneTable, words: &Words, number: u64, bound: usize) {
+        let position = self.vacant.pop().unwrap_or(self.zones.len());
+        if position == self.zones.len() {
+            self.zones.push(None);
+        }
+        self.zones[position] = Some(number);
+        self.tree.set(position, bound as u16);
+        if let Some(zone) = table.zone(words, number) {
+            zone.state.position.store(position, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Removes the zone at a position.
+    pub(super) fn abandon(&mut self, position: usize) -> Option<u64> {
+        let number = self.zones[position].take()?;
+        self.tree.set(position, 0);
+        self.vacant.push(position);
+        if self.spare == Some(position) {
+            self.spare = None;
+        }
+        Some(number)
+    }
+
+    /// Cuts cells out of the first zone with room; see `Zone::cut`.
+    pub(super) fn cut(
+        &mut self,
+        g: &impl Ground,
+        table: &ZoneTable,
+        words: &Words,
+        (len, align): (usize, usize),
+        most: usize,
+        mut out: impl FnMut(u64),
+    ) -> usize {
+        // A range this long has room whatever its alignment, so that no zone is tried twice.
+        let sure = len + align - 1;
+        while let Some(position) = self.tree.find(sure as u16) {
+            let number = self.zones.get(position).copied().flatten();
+            let Some(zone) = number.and_then(|number| table.zone(words, number)) else {
+                self.tree.set(position, 0);
+                continue;
+            };
+            let cut = zone.cut(g, (len, align), most, &mut out);
+            if let Some(largest) = cut.largest {
+                self.tree.set(position, largest as u16);
+            }
+            if cut.cells > 0 {
+                if self.spare == Some(position) {
+                    self.spare = None;
+                }
+                return cut.cells;
+            }
+        }
+        0
+    }
+
+    /// Lets go of a busy cell that is not live. Returns the position of its zone if that is
+    /// wholly free now and not needed as spare.
+    pub(super) fn release(
+        &mut self,
+        table: &ZoneTable,
+        words: &Words,
+        offset: u64,
+    ) -> Option<usize> {
+        let (number, at) = place(offset);
+        let zone = table.zone(words, number)?;
+        let position = zone.state.position.load(std::sync::atomic::Ordering::Relaxed);
+        let free = zone.release(at);
+        self.offer(position, free.len());
+        if free.len() < ZONE_GRANULES as usize || self.spare == Some(position) {
+            return None;
+        }
+        if self.spare.is_none() {
+            self.spare = Some(position);
+            return None;
+        }
+        Some(position)
+    }
+
+    /// Notes that a zone has a free range of `len` granules.
+    pub(super) fn offer(&mut self, position: usize, len: usize) {
+        if usize::from(self.tree.get(position)) < len {
+            self.tree.set(position, len as u16);
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Runs of pages: taken from and given back to the page map, which is the truth about them.
+
+use super::Ground;
+use super::pool::{FreeRun, Pool, Want};
+use super::words::{self, Words, bad_pointer, corrupt};
+use crate::Result;
+use crate::format::{
+    CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEADER_OFFSET, PAGE_BYTES, RUN_DIRECT, RunKind, ZONE_PAGES,
+};
+
+/// Heads of the page map that one search for room looks at before the file grows.
+const EXPLORE_HEADS: u64 = 16 * 1024;
+/// Heads looked at between two tries.
+const EXPLORE_STEP: u64 = 64;
+
+/// Pages that were taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) page: u64,
+    pub(super) claimed: bool,
+    pub(super) zero: bool,
+}
+
+/// The page map and what we know of it. Lives under the allocator's one lock.
+pub(super) struct Runs {
+    pub(super) words: Words,
+    pub(super) pool: Pool,
+    /// Heads before this page are known; it is a head itself, or the page count.
+    pub(super) cursor: u64,
+    /// The transaction whose state exploring finds.
+    pub(super) found_txn: Option<u64>,
+    /// Offsets of the map chunks that were looked up, or 0.
+    pub(super) chunks: Vec<u64>,
+    /// Zones that were explored and belong to nobody yet.
+    pub(super) zones: Vec<u64>,
+    /// Free neighbours were left apart because only one of them was safe.
+    parted: bool,
+}
+
+impl Runs {
+    pub(super) fn new(words: Words) -> Self {
+        let (pool, chunks, zones) = (Pool::default(), Vec::new(), Vec::new());
+        Self { words, pool, cursor: 0, found_txn: None, chunks, zones, parted: false }
+    }
+
+    /// Forgets everything: the map may have changed under us.
+    pub(super) fn reset(&mut self, committed_txn: u64) {
+        self.pool.clear();
+        self.chunks.clear();
+        self.zones.clear();
+        self.parted = false;
+        self.cursor = 0;
+        self.found_txn = Some(committed_txn);
+    }
+
+    pub(super) fn page_count(&self) -> Result<u64> {
+        let count = self.words.load(words::PAGE_COUNT);
+        if count <= HEADER_OFFSET / PAGE_BYTES || count > self.words.limit_pages() {
+            return Err(corrupt("the heap's page count is out of range", words::PAGE_COUNT, count));
+        }
+        Ok(count)
+    }
+
+    /// Where the entry of a page below the page count lies.
+    fn entry_offset(&mut self, page: u64) -> Result<u64> {
+        let index = (page / CHUNK_PAGES) as usize;
+        let chunk = match self.chunks.get(index) {
+            Some(&chunk) if chunk != 0 => chunk,
+            _ => self.find_chunk(index)?,
+        };
+        Ok(chunk + page % CHUNK_PAGES * 8)
+    }
+
+    #[cold]
+    fn find_chunk(&mut self, index: usize) -> Result<u64> {
+        let end = self.page_count()? * PAGE_BYTES;
+        let directory = self.words.load(words::DIRECTORY);
+        let capacity = self.words.load(words::CAPACITY);
+        if directory % PAGE_BYTES != 0 || directory >= end || capacity > (end - directory) / 8 {
+            return Err(corrupt("the directory is out of range", words::DIRECTORY, directory));
+        }
+        if index as u64 >= capacity {
+            return Err(corrupt("the directory is too small", words::CAPACITY, capacity));
+        }
+        let slot = directory + index as u64 * 8;
+        let chunk = self.words.load(slot);
+        let least = HEADER_OFFSET + PAGE_BYTES;
+        let bytes = CHUNK_MAP_PAGES * PAGE_BYTES;
+        if chunk % PAGE_BYTES != 0 || chunk < least || end < bytes || chunk > end - bytes {
+            return Err(corrupt("a map chunk is out of range", slot, chunk));
+        }
+        if self.chunks.len() <= index {
+            self.chunks.resize(index + 1, 0);
+        }
+        self.chunks[index] = chunk;
+        Ok(chunk)
+    }
+
+    /// The entry of a page; INNER beyond the page count.
+    pub(super) fn entry(&mut self, page: u64) -> Result<Entry> {
+        if page >= self.page_count()? {
+            return Ok(Entry::INNER);
+        }
+        let offset = self.entry_offset(page)?;
+        Ok(Entry(self.words.load(offset)))
+    }
+
+    /// The head at a page and its length, checked.
+    pub(super) fn head(&mut self, page: u64) -> Result<(Entry, RunKind)> {
+        let entry = self.entry(page)?;
+        match entry.kind() {
+            Some(kind) if kind != RunKind::Inner => {
+                let pages = entry.pages();
+                if pages == 0 || pages > self.page_count()? - page {
+                    return Err(corrupt("a run is too long", page * PAGE_BYTES, entry.0));
+                }
+                Ok((entry, kind))
+            }
+            _ => Err(corrupt("no run begins where one should", page * PAGE_BYTES, entry.0)),
+        }
+    }
+
+    pub(super) fn set_head(&mut self, g: &impl Ground, page: u64, entry: Entry) -> Result<()> {
+        let offset = self.entry_offset(page)?;
+        self.words.store(g, offset, entry.0);
+        let end = page + entry.pages();
+        if page < self.cursor && self.cursor < end {
+            self.cursor = end;
+        }
+        Ok(())
+    }
+
+    fn clear_head(&mut self, g: &impl Ground, page: u64) -> Result<()> {
+        let offset = self.entry_offset(page)?;
+        self.words.store(g, offset, Entry::INNER.0);
+        Ok(())
+    }
+
+    /// Looks at up to `heads` more heads; returns whether there was anything left to look at.
+    pub(super) fn explore(&mut self, g: &impl Ground, heads: u64) -> Result<bool> {
+        let count = self.page_count()?;
+        for _ in 0..heads {
+            let page = self.cursor;
+            if page >= count {
+                return Ok(false);
+            }
+            let (entry, kind) = self.head(page)?;
+            match kind {
+                RunKind::Free => self.know(g, page, entry)?,
+                RunKind::Zone if page % ZONE_PAGES != 0 => {
+                    return Err(corrupt("a zone is not aligned", page * PAGE_BYTES, entry.0));
+                }
+                RunKind::Zone => self.zones.push(page / ZONE_PAGES),
+                _ => {}
+            }
+            self.cursor = page + entry.pages();
+        }
+        Ok(true)
+    }
+
+    /// Puts a free run that the map shows into the pool.
+    fn know(&mut self, g: &impl Ground, page: u64, entry: Entry) -> Result<()> {
+        if self.pool.get(page).is_some_and(|run| run.pages == entry.pages()) {
+            return Ok(());
+        }
+        if self.pool.overlaps(page, entry.pages()) {
+            return Err(corrupt("free runs overlap", page * PAGE_BYTES, entry.0));
+        }
+        let freed_txn = *self.found_txn.get_or_insert(g.txn().saturating_sub(1));
+        let (pages, punched) = (entry.pages(), entry.is_punched());
+        self.pool.insert(FreeRun { page, pages, freed_txn, punched, zero: false });
+        Ok(())
+    }
+
+    /// Takes pages; `head` makes the entry of the first. An error changes nothing.
+    pub(super) fn take(&mut self, g: &impl Ground, want: &Want, head: Entry) -> Result<Taken> {
+        let run = self.find(g, want)?;
+        let page = want.start_in(run.page);
+        self.carve(g, run, page, want.pages, head)
+    }
+
+    /// Takes `pages` pages from `page` on out of the free run `run`.
+    pub(super) fn carve(
+        &mut self,
+        g: &impl Ground,
+        run: FreeRun,
+        page: u64,
+        pages: u64,
+        head: Entry,
+    ) -> Result<Taken> {
+        let end = page + pages;
+        if run.punched {
+            g.reserve(page..end)?;
+        }
+        self.pool.remove(run.page);
+        if run.page < page {
+            self.set_free(g, FreeRun { pages: page - run.page, ..run })?;
+        }
+        if end < run.end() {
+            self.set_free(g, FreeRun { page: end, pages: run.end() - end, ..run })?;
+        }
+        self.set_head(g, page, head)?;
+        let claimed = run.freed_txn <= g.safe_txn();
+        if claimed {
+            g.claimed(page..end);
+        }
+        Ok(Taken { page, claimed, zero: run.zero })
+    }
+
+    fn find(&mut self, g: &impl Ground, want: &Want) -> Result<FreeRun> {
+        let mut left = EXPLORE_HEADS;
+        loop {
+            if let Some(run) = self.pool.fit(want, g.safe_txn()) {
+                return Ok(run);
+            }
+            if left > 0 && self.explore(g, EXPLORE_STEP)? {
+                left -= EXPLORE_STEP;
+            } else if self.parted {
+                self.join(g, want.safe)?;
+            } else {
+                return self.grow(g, want);
+            }
+        }
+    }
+
+    /// Joins free neighbours that were left apart; unless `only_safe` the unsafe ones, too.
+    #[cold]
+    fn join(&mut self, g: &impl Ground, only_safe: bool) -> Result<()> {
+        let runs: Vec<FreeRun> = self.pool.iter().copied().collect();
+        let mut last: Option<FreeRun> = None;
+        for run in runs {
+            let both = last.is_some_and(|last| last.end() == run.page);
+            let safe = |run: &FreeRun| run.freed_txn <= g.safe_txn();
+            if both && (!only_safe || safe(&run) && last.as_ref().is_some_and(safe)) {
+                self.pool.remove(run.page);
+                last = Some(self.merge(g, run, |it, other| {
+                    other.page < it.page && it.punched == other.punched
+                })?);
+            } else {
+                last = Some(run);
+            }
+        }
+        self.parted = false;
+        Ok(())
+    }
+
+    fn set_free(&mut self, g: &impl Ground, run: FreeRun) -> Result<()> {
+        self.pool.insert(run);
+        self.set_head(g, run.page, Entry::free(run.pages, run.punched))
+    }
+
+    /// Makes pages free whose head, if they had one, may be overwritten; joins free neighbours,
+    /// but not what is safe with what is not.
+    pub(super) fn give(&mut self, g: &impl Ground, given: FreeRun) -> Result<FreeRun> {
+        let safe_txn = g.safe_txn();
+        let mut parted = false;
+        let run = self.merge(g, given, |it, other| {
+            let alike = (it.freed_txn <= safe_txn) == (other.freed_txn <= safe_txn);
+            parted |= !alike;
+            alike && it.punched == other.punched
+        })?;
+        self.parted |= parted;
+        Ok(run)
+    }
+
+    fn merge(
+        &mut self,
+        g: &impl Ground,
+        given: FreeRun,
+        mut alike: impl FnMut(&FreeRun, &FreeRun) -> bool,
+    ) -> Result<FreeRun> {
+        let mut run = given;
+        let before = self.pool.before(run.page).filter(|it| it.end() == run.page);
+        let before = before.filter(|it| alike(it, &given));
+        let after = self.pool.get(run.end()).filter(|it| alike(it, &given));
+        for other in [before, after].into_iter().flatten() {
+            self.pool.remove(other.page);
+            run.page = run.page.min(other.page);
+            run.pages += other.pages;
+            run.freed_txn = run.freed_txn.max(other.freed_txn);
+            run.zero &= other.zero;
+        }
+        if before.is_some() {
+            self.clear_head(g, given.page)?;
+        }
+        if after.is_some() {
+            self.clear_head(g, given.end())?;
+        }
+        self.set_free(g, run)?;
+        Ok(run)
+    }
+
+    /// Makes the pages of a run free that this transaction stops using.
+    pub(super) fn give_used(&mut self, g: &impl Ground, page: u64, pages: u64) -> Result<()> {
+        let run = FreeRun { page, pages, freed_txn: g.txn(), punched: false, zero: false };
+        self.give(g, run).map(drop)
+    }
+
+    /// The allocated run that begins at an offset.
+    pub(super) fn allocated(&mut self, offset: u64) -> Result<Entry> {
+        if offset % PAGE_BYTES != 0 {
+            return Err(bad_pointer(offset, "no cell that begins there"));
+        }
+        let page = offset / PAGE_BYTES;
+        let entry = self.entry(page)?;
+        match entry.kind() {
+            Some(RunKind::Run) => self.head(page).map(|(entry, _)| entry),
+            Some(RunKind::Free) => Err(bad_pointer(offset, "a free run")),
+            Some(RunKind::System) => Err(bad_pointer(offset, "the heap's own pages")),
+            _ => Err(bad_pointer(offset, "a page that begins nothing")),
+        }
+    }
+
+    /// Makes an allocated run longer or shorter where it lies; returns its pages then.
+    pub(super) fn resize(&mut self, g: &impl Ground, page: u64, pages: u64) -> Result<u64> {
+        let entry = self.allocated(page * PAGE_BYTES)?;
+        let (old, flags) = (entry.pages(), entry.0 & RUN_DIRECT);
+        if pages < old {
+            self.set_head(g, page, Entry::run(RunKind::Run, pages, flags))?;
+            self.give_used(g, page + pages, old - pages)?;
+            return Ok(pages);
+        }
+        let (more, next) = (pages - old, page + old);
+        if more == 0 || next >= self.page_count()? {
+            return Ok(old);
+        }
+        let (entry, kind) = self.head(next)?;
+        if kind != RunKind::Free || entry.pages() < more {
+            return Ok(old);
+        }
+        self.know(g, next, entry)?;
+        let Some(run) = self.pool.get(next) else { return Ok(old) };
+        let must_be_safe = flags != 0 || pages * PAGE_BYTES >= crate::format::EXTENT_BYTES;
+        if must_be_safe && run.freed_txn > g.safe_txn() {
+            return Ok(old);
+        }
+        self.carve(g, run, next, more, Entry::INNER)?;
+        self.set_head(g, page, Entry::run(RunKind::Run, pages, flags))?;
+        Ok(pages)
+    }
+}
