@@ -195,6 +195,10 @@ impl Allocator {
     }
 
     /// Size and kind of a live allocation.
+    pub fn piece(&self, offset: u64) -> Result<Freed> {
+        self.live_piece(offset)
+    }
+
     pub(super) fn live_piece(&self, offset: u64) -> Result<Freed> {
         let Some(slot) = self.table.slot(offset) else {
             return Err(bad_pointer(offset, "an offset beyond the heap"));

@@ -1,6 +1,7 @@
 //! The allocator: cells in zones, runs of pages, extents; true on file at every commit.
 
 mod allocator;
+mod blank;
 mod bitmap;
 mod bits;
 mod cells;
@@ -22,6 +23,7 @@ use std::ops::Range;
 use crate::Result;
 
 pub use allocator::{Allocator, Freed, Run};
+pub use blank::Blank;
 pub use check::{Finding, check};
 pub use stat::{AllocStat, ClassStat};
 

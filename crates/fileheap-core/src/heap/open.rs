@@ -45,8 +45,7 @@ fn check_limit(options: &Options) -> Result<()> {
 pub fn create_in(host: &dyn Host, options: &Options) -> Result<()> {
     let fail = |error| Error::os("cannot write the new heap", error);
     let base = choose_base(host, options)?;
-    let mut image = Blank::new(INITIAL_BYTES);
-    Allocator::format(&mut image)?;
+    let image = Blank::empty_heap()?;
     host.data().write_at(0, &[IoSlice::new(image.bytes())]).map_err(fail)?;
     host.data().sync().map_err(fail)?;
     let limit = options.limit_bytes & !(PAGE_BYTES - 1);

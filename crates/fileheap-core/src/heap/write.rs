@@ -1,7 +1,7 @@
 //! Writing: the one open transaction; allocation, catalog, touch; commit or abort.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
 use super::{Shared, read};
@@ -50,7 +50,8 @@ impl WriteTxn {
             ended: false,
         };
         if shared.known_refreshes.swap(refreshes, Relaxed) != refreshes {
-            shared.allocator.reset(number - 1);
+            // SAFETY: the gate admits one writer, and it has not begun to allocate.
+            unsafe { shared.allocator.reset(number - 1) };
             txn.review_windows()?;
         }
         Ok(txn)
@@ -280,7 +281,8 @@ impl WriteTxn {
 
     fn commit_open(&mut self) -> Result<()> {
         let shared = self.shared.clone();
-        self.placed(shared.allocator.settle(self))?;
+        // SAFETY: &mut self: no thread allocates through this transaction now.
+        self.placed(unsafe { shared.allocator.settle(self) })?;
         shared.engine.commit(&mut self.changes, self.durability)?;
         if self.durability == Durability::Background {
             shared.flusher.ring(&shared.engine);
@@ -296,7 +298,8 @@ impl WriteTxn {
     fn undo(&mut self) -> Result<()> {
         self.ended = true;
         let done = self.shared.engine.abort(&mut self.changes);
-        self.shared.allocator.reset(self.number - 1);
+        // SAFETY: &mut self, as above.
+        unsafe { self.shared.allocator.reset(self.number - 1) };
         self.shared.engine.end_write();
         done
     }
@@ -369,9 +372,4 @@ impl Cells for WriteTxn {
     fn touch(&self, offset: u64, bytes: u64) {
         Self::touch(self, offset, bytes);
     }
-}
-
-/// Whether the allocator's index of this process is up to date: for `stat` and `check`.
-pub(super) fn index_is_fresh(shared: &Shared) -> bool {
-    shared.known_refreshes.load(Acquire) == shared.engine.refreshes()
 }

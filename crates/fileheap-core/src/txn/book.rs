@@ -23,8 +23,6 @@ pub struct Book {
     pub index: Index,
     /// Appends; only in a process that wrote.
     pub writer: Option<LogWriter>,
-    /// How much of the file is mapped.
-    pub mapped_bytes: u64,
     /// We copied bytes in since the last harvest: it would name them.
     pub baseline_stale: bool,
     /// Direct extents that this process stores to in place.
@@ -42,7 +40,6 @@ impl Book {
             logs: [None, None],
             index: Index::default(),
             writer: None,
-            mapped_bytes: 0,
             baseline_stale: true,
             windows: Vec::new(),
             trouble: None,
@@ -133,7 +130,7 @@ impl Engine {
                 std::thread::yield_now();
                 continue;
             }
-            let whole = PREAMBLE_BYTES..book.mapped_bytes;
+            let whole = PREAMBLE_BYTES..self.mapped_bytes();
             self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
             book.index.clear();
             book.index.add(&spans);
@@ -218,9 +215,9 @@ impl Engine {
         let len =
             self.host.data().len().map_err(|e| self.os_error("cannot measure the file", e))?;
         let whole = (len & !(PAGE_BYTES - 1)).min(self.view.reserved_bytes());
-        if whole > book.mapped_bytes {
+        if whole > self.mapped_bytes() {
             self.view.extend(whole).map_err(|e| self.os_error("cannot map the heap", e))?;
-            book.mapped_bytes = whole;
+            self.set_mapped(whole);
         }
         Ok(())
     }
@@ -229,7 +226,7 @@ impl Engine {
     fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<()> {
         let homes = merged(book.index.home_ranges(after, upto).collect(), 0);
         for range in homes {
-            let range = range.start..range.end.min(book.mapped_bytes);
+            let range = range.start..range.end.min(self.mapped_bytes());
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }
         let pieces = book.index.plan(after, upto, None);
@@ -249,7 +246,7 @@ impl Engine {
                 && piece
                     .offset
                     .checked_add(piece.bytes)
-                    .is_some_and(|end| end <= book.mapped_bytes);
+                    .is_some_and(|end| end <= self.mapped_bytes());
             let log = book.logs[piece.log].as_ref().filter(|_| inside);
             let Some(log) = log else {
                 let text = "the log names bytes beyond the heap file";

@@ -7,7 +7,7 @@ use super::book::Book;
 use super::commit::whole_pages;
 use super::engine::Engine;
 use super::pins;
-use crate::format::{HEADER_OFFSET, Header, Plain, Superblock};
+use crate::format::{HEADER_OFFSET, Header, PAGE_BYTES, Plain, Superblock};
 use crate::log::{Cursor, LogFile, Piece};
 use crate::os::Wait;
 use crate::{Error, ErrorKind, Result};
@@ -29,8 +29,11 @@ impl Engine {
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         let slot = self.slot.unwrap_or(u32::MAX);
-        let limit = pins::limit(self.host.board(), slot, published)
-            .map_err(|error| self.os_error("cannot read the pins", error))?;
+        let limit = match self.is_frozen() {
+            true => 0,
+            false => pins::limit(self.host.board(), slot, published)
+                .map_err(|error| self.os_error("cannot read the pins", error))?,
+        };
         let before = bulletin.checkpoint_txn.load(SeqCst);
         if limit > before {
             let pieces = book.index.plan(before, limit, None);
@@ -101,6 +104,16 @@ impl Engine {
             .advice("somebody changed the log files while the heap was open: restore a backup")
     }
 
+    /// Bytes that the header says belong to the heap.
+    ///
+    /// # Safety
+    /// The header page is mapped and nobody stores to it meanwhile.
+    pub(super) unsafe fn used_bytes(&self) -> u64 {
+        // SAFETY: the caller's promise.
+        let header = unsafe { self.view.base().add(HEADER_OFFSET as usize).cast::<Header>().read() };
+        header.page_count.saturating_mul(PAGE_BYTES)
+    }
+
     /// K4: the other copy, with the next sequence number, synced.
     pub(super) fn write_superblock(
         &self,
@@ -110,12 +123,11 @@ impl Engine {
         generation: u64,
     ) -> Result<()> {
         // SAFETY: the header page is mapped, and at rest while the writer word is held.
-        let header =
-            unsafe { self.view.base().add(HEADER_OFFSET as usize).cast::<Header>().read() };
+        let in_use = unsafe { self.used_bytes() };
         let superblock = Superblock {
             sequence: book.superblock.sequence + 1,
             checkpoint_txn: checkpoint,
-            file_bytes: header.page_count * crate::format::PAGE_BYTES,
+            file_bytes: in_use,
             log_generation: generation,
             flags,
             ..book.superblock

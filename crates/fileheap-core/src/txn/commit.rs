@@ -81,7 +81,7 @@ impl Engine {
         self.may_write()?;
         let mut book = self.book();
         if durability == Durability::Power {
-            self.check_length(&book)?;
+            self.check_length()?;
         }
         self.collect(&mut book, changes)?;
         let (logged, homes) = self.send_home(&mut book, changes, durability)?;
@@ -373,10 +373,11 @@ impl Engine {
         self.host.data().sync().map_err(|error| self.poison("syncing the heap file", error))
     }
 
-    /// The spans waiting to go home and the length of the log.
-    pub fn log_load(&self) -> (usize, u64) {
+    /// Spans waiting to go home, length of the log, what failed behind the last commit.
+    pub fn log_load(&self) -> (usize, u64, Option<String>) {
         let book = self.book();
-        (book.index.len(), book.cursor.map_or(0, |cursor| cursor.position))
+        let position = book.cursor.map_or(0, |cursor| cursor.position);
+        (book.index.len(), position, book.trouble.clone())
     }
 }
 

@@ -12,7 +12,7 @@ use super::book::Book;
 use super::gate::Gate;
 use super::{pins, writer};
 use crate::format::{Bulletin, Superblock};
-use crate::os::{Host, View, Wait};
+use crate::os::{Host, Lock, Mode, View, Wait};
 use crate::{Error, ErrorKind, Result};
 
 /// What an engine is made of.
@@ -43,7 +43,9 @@ pub struct Engine {
     identity: Superblock,
     writable: bool,
     seen: AtomicU64,
+    mapped: AtomicU64,
     keepers: Mutex<u64>,
+    freezers: AtomicU32,
     refreshes: AtomicU32,
 }
 
@@ -63,7 +65,9 @@ impl Engine {
             identity: superblock,
             writable: parts.writable,
             seen: AtomicU64::new(u64::MAX),
+            mapped: AtomicU64::new(0),
             keepers: Mutex::new(0),
+            freezers: AtomicU32::new(0),
             refreshes: AtomicU32::new(0),
         }
     }
@@ -106,6 +110,16 @@ impl Engine {
 
     pub(super) fn set_seen(&self, txn: u64) {
         self.seen.store(txn, SeqCst);
+    }
+
+    /// How much of the file is mapped.
+    #[must_use]
+    pub fn mapped_bytes(&self) -> u64 {
+        self.mapped.load(Acquire)
+    }
+
+    pub(super) fn set_mapped(&self, bytes: u64) {
+        self.mapped.store(bytes, SeqCst);
     }
 
     /// Grows whenever another process's commits were copied in: volatile indexes are stale then.
@@ -205,8 +219,8 @@ impl Engine {
         Ok(published + 1)
     }
 
-    pub(super) fn check_length(&self, book: &Book) -> Result<()> {
-        let expected = book.mapped_bytes;
+    pub(super) fn check_length(&self) -> Result<()> {
+        let expected = self.mapped_bytes();
         let len =
             self.host.data().len().map_err(|e| self.os_error("cannot measure the file", e))?;
         if len >= expected {
@@ -280,6 +294,29 @@ impl Engine {
         }
     }
 
+    /// From now on nothing goes home and no space is reused, here or elsewhere, until `thaw`.
+    /// Commits go on: the log grows.
+    pub fn freeze(&self) -> Result<()> {
+        if self.freezers.fetch_add(1, SeqCst) == 0 && self.slot.is_some() {
+            let locked = self.host.board().lock(Lock::Blind, Mode::Shared, Wait::Forever);
+            locked.map_err(|error| self.os_error("cannot lock the heap", error))?;
+        }
+        Ok(())
+    }
+
+    /// Ends one `freeze`.
+    pub fn thaw(&self) -> Result<()> {
+        if self.freezers.fetch_sub(1, SeqCst) == 1 && self.slot.is_some() {
+            let unlocked = self.host.board().unlock(Lock::Blind);
+            unlocked.map_err(|error| self.os_error("cannot unlock the heap", error))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.freezers.load(SeqCst) != 0
+    }
+
     /// Whether a thread of this process reads or writes.
     pub fn is_busy(&self) -> bool {
         self.gate.is_busy()
@@ -288,7 +325,7 @@ impl Engine {
     /// Makes the file at least `total` bytes long, reserves its disk space and maps it. Returns
     /// whether what was added reads as zeros.
     pub fn extend(&self, total: u64) -> Result<bool> {
-        let mut book = self.book();
+        let _book = self.book();
         let limit = self.identity.limit_bytes.min(self.view.reserved_bytes());
         if total > limit {
             let text = format!("the heap would need {total} bytes; its limit is {limit}");
@@ -298,13 +335,13 @@ impl Engine {
         }
         let data = self.host.data();
         let len = data.len().map_err(|e| self.os_error("cannot measure the file", e))?;
-        let before = book.mapped_bytes;
+        let before = self.mapped_bytes();
         if total <= before {
             return Ok(false);
         }
         data.reserve(before..total).map_err(|e| self.os_error("cannot grow the heap", e))?;
         self.view.extend(total).map_err(|e| self.os_error("cannot map the grown heap", e))?;
-        book.mapped_bytes = total;
+        self.set_mapped(total);
         // What lay behind the mapped part may stem from a transaction that never committed.
         Ok(len <= before)
     }
@@ -318,7 +355,7 @@ impl Engine {
     /// The newest transaction whose freed space nobody wants any more.
     pub fn safe_txn(&self) -> u64 {
         let candidate = self.bulletin().durable_txn.load(SeqCst);
-        match self.slot {
+        match self.slot.filter(|_| !self.is_frozen()) {
             Some(slot) => pins::limit(self.host.board(), slot, candidate).unwrap_or(0),
             None => 0,
         }

@@ -44,6 +44,22 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether stores to a run go straight to the file in this process.
+    pub fn is_shared(&self, changes: &Changes, range: &Range<u64>) -> bool {
+        let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
+        extents.iter().any(|extent| extent.range == *range) || self.book().windows.contains(range)
+    }
+
+    /// Makes a fresh extent read as zeros without storing to it; false if it is not shared.
+    pub fn zero_fresh(&self, changes: &Changes, range: Range<u64>) -> Result<bool> {
+        let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
+        if !extents.iter().any(|extent| extent.range == range) {
+            return Ok(false);
+        }
+        let zeroed = self.host.data().zero(range);
+        zeroed.map(|()| true).map_err(|error| self.os_error("cannot zero an extent", error))
+    }
+
     /// The open transaction frees a run: whatever reuses the space needs private pages.
     pub fn forget_run(&self, changes: &Changes, range: Range<u64>) -> Result<()> {
         let mut extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,114 @@
+//! Backup: a consistent copy of the heap while others go on writing.
+
+use std::io::IoSlice;
+use std::path::Path;
+
+use super::{Heap, identity};
+use crate::format::{HEADER_OFFSET, Header, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
+use crate::os::{File, Host, SystemHost};
+use crate::{Error, ErrorKind, Result};
+
+const BLOCK_BYTES: usize = 1024 * 1024;
+
+impl Heap {
+    /// Copies the newest committed state to a new file, by reflink where the filesystem can. The
+    /// copy has the same identity and needs no log. While it is made, commits go on and the log
+    /// grows; a transaction that is open when it begins is waited for. Bytes of direct extents
+    /// are copied as they are.
+    pub fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
+        self.still_open()?;
+        let target = target.as_ref();
+        if target.exists() {
+            let text = "the target of the backup exists";
+            return Err(Error::new(ErrorKind::AlreadyExists, text).at(target));
+        }
+        self.copy_to(target)
+    }
+
+    /// P21: under another name until it is whole and synced.
+    pub(super) fn copy_to(&self, target: &Path) -> Result<()> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(format!(".partial-{}", std::process::id()));
+        let partial = Path::new(&name);
+        let _ = std::fs::remove_file(partial);
+        let copy = SystemHost::create(partial, 0, 0o600)?;
+        let done = self.fill_copy(&copy).and_then(|()| {
+            let renamed = std::fs::rename(partial, target);
+            renamed.map_err(|error| Error::os("cannot name the backup", error).at(target))?;
+            copy.sync_folder().map_err(|e| Error::os("cannot sync the folder", e).at(target))
+        });
+        if done.is_err() {
+            let _ = std::fs::remove_file(partial);
+        }
+        done
+    }
+
+    fn fill_copy(&self, copy: &SystemHost) -> Result<()> {
+        let engine = &self.shared.engine;
+        engine.freeze_between_transactions()?;
+        let done = self.copy_frozen(copy);
+        engine.thaw()?;
+        done
+    }
+
+    fn copy_frozen(&self, copy: &SystemHost) -> Result<()> {
+        let engine = &self.shared.engine;
+        let to = &**copy.data();
+        let fail = |error| Error::os("cannot write the copy", error).at(copy.path());
+        let snapshot = engine.read_frozen()?;
+        let from = &**engine.host().data();
+        let len = from.len().map_err(fail)?;
+        if to.clone_from(from).is_err() {
+            copy_blocks(from, to, len).map_err(fail)?;
+        }
+        engine.replay_onto(&snapshot, to)?;
+        finish(to, &snapshot.superblock, snapshot.txn).map_err(|error| error.at(copy.path()))
+    }
+}
+
+fn copy_blocks(from: &dyn File, to: &dyn File, len: u64) -> std::io::Result<()> {
+    to.reserve(0..len)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut at = PREAMBLE_BYTES;
+    while at < len {
+        let want = (len - at).min(BLOCK_BYTES as u64) as usize;
+        let got = from.read_at(at, &mut block[..want])?;
+        // What was just reserved reads as zeros already.
+        if block[..got].iter().any(|&byte| byte != 0) {
+            to.write_at(at, &[IoSlice::new(&block[..got])])?;
+        }
+        at += want as u64;
+    }
+    Ok(())
+}
+
+/// Makes the copy a heap of its own that was closed cleanly at `txn`.
+fn finish(copy: &dyn File, source: &Superblock, txn: u64) -> Result<()> {
+    let fail = |error| Error::os("cannot finish the copy", error);
+    let mut header = [0; size_of::<Header>()];
+    copy.read_at(HEADER_OFFSET, &mut header).map_err(fail)?;
+    let used = Header::from_bytes(&header).page_count.saturating_mul(PAGE_BYTES);
+    let len = copy.len().map_err(fail)?;
+    if used > len || used < PREAMBLE_BYTES {
+        let text = format!("the header speaks of {used} bytes, the file has {len}");
+        return Err(Error::new(ErrorKind::Corrupt, text).offset(HEADER_OFFSET));
+    }
+    copy.truncate(used).map_err(fail)?;
+    let zeros = vec![0; PREAMBLE_BYTES as usize];
+    copy.write_at(0, &[IoSlice::new(&zeros)]).map_err(fail)?;
+    copy.sync().map_err(fail)?;
+    let superblock = Superblock {
+        sequence: source.sequence + 1,
+        checkpoint_txn: txn,
+        file_bytes: used,
+        flags: 0,
+        ..*source
+    }
+    .sealed();
+    debug_assert!(identity::sound(&superblock, 0).is_ok());
+    for which in [1, 0] {
+        let part = IoSlice::new(superblock.as_bytes());
+        copy.write_at(Superblock::offset(which), &[part]).map_err(fail)?;
+    }
+    copy.sync().map_err(fail)
+}

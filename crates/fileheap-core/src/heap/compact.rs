@@ -1,0 +1,99 @@
+//! Compact: a dense copy of the heap takes its place, atomically.
+
+use std::path::Path;
+
+use super::{Heap, Options, WriteTxn};
+use crate::format::{RECORD_RELOCATABLE, VectorRecord};
+use crate::{Error, ErrorKind, Result};
+
+/// What compaction won.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CompactReport {
+    /// Bytes on disk before.
+    pub before_bytes: u64,
+    /// Bytes on disk after.
+    pub after_bytes: u64,
+    /// Payloads of records that were moved.
+    pub moved_count: u64,
+}
+
+/// So many records are looked at in one transaction.
+const PAGE: usize = 1000;
+
+impl Heap {
+    /// Rewrites the heap at `path` into a dense file, which then replaces it. Nobody may have it
+    /// open. Payloads of records marked relocatable move to where they fit best; everything else
+    /// keeps its offset, since pointers to it are the user's. Free runs become holes, the free
+    /// tail goes.
+    pub fn compact(path: impl AsRef<Path>, options: &Options) -> Result<CompactReport> {
+        let path = std::fs::canonicalize(path.as_ref())
+            .map_err(|error| Error::os("cannot find the heap", error).at(path.as_ref()))?;
+        let heap = Self::open(&path, options)?;
+        if !heap.shared.engine.is_alone()? {
+            let text = "a heap that is open elsewhere cannot be compacted";
+            return Err(Error::new(ErrorKind::Busy, text).at(&path).advice("close it there"));
+        }
+        let before_bytes = heap.stat()?.disk_bytes;
+        let mut name = path.clone().into_os_string();
+        name.push(".compact");
+        let dense = Path::new(&name);
+        let _ = std::fs::remove_file(dense);
+        heap.copy_to(dense)?;
+        let made = rewrite(dense, options);
+        let moved = made.and_then(|report| {
+            heap.shared.engine.replaced()?;
+            heap.close()?;
+            std::fs::rename(dense, &path)
+                .map_err(|error| Error::os("cannot replace the heap", error).at(&path))?;
+            Ok(report)
+        });
+        if moved.is_err() {
+            let _ = std::fs::remove_file(dense);
+        }
+        let (moved_count, after_bytes) = moved?;
+        Ok(CompactReport { before_bytes, after_bytes, moved_count })
+    }
+}
+
+fn rewrite(dense: &Path, options: &Options) -> Result<(u64, u64)> {
+    let heap = Heap::open(dense, options)?;
+    let mut moved = 0;
+    let mut after = 0;
+    loop {
+        let page = heap.begin_read()?.catalog().records().list(after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        let mut txn = heap.begin_write()?;
+        for record in page.iter().filter(|record| record.flags & RECORD_RELOCATABLE != 0) {
+            moved += u64::from(move_down(&mut txn, record)?);
+        }
+        txn.commit()?;
+    }
+    heap.trim()?;
+    heap.trim()?; // what the first one gave back may have been the new tail's neighbour
+    let bytes = heap.stat()?.disk_bytes;
+    heap.close()?;
+    Ok((moved, bytes))
+}
+
+/// Moves a payload if a place before it is free.
+fn move_down(txn: &mut WriteTxn, record: &VectorRecord) -> Result<bool> {
+    let (from, bytes) = (record.payload_offset, record.payload_bytes);
+    if from == 0 || bytes == 0 {
+        return Ok(false);
+    }
+    let direct = txn.is_direct(from)?;
+    let to = if direct { txn.alloc_direct(bytes, false)?.offset } else { txn.alloc(bytes, 64)? };
+    if to > from {
+        txn.free(to)?;
+        return Ok(false);
+    }
+    // SAFETY: two different live allocations of at least `bytes` bytes.
+    unsafe {
+        std::ptr::copy_nonoverlapping(txn.resolve(from), txn.resolve(to), bytes as usize);
+    }
+    txn.touch(to, bytes);
+    txn.catalog().records().update(record.id, |moved| moved.payload_offset = to)?;
+    txn.free(from)?;
+    Ok(true)
+}
