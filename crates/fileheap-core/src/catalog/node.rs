@@ -46,7 +46,7 @@ impl<'a> Memory<'a> {
     #[inline]
     pub(super) fn node(self, offset: u64) -> Result<Node> {
         let at = self.address(offset, NODE_BYTES, NODE_ALIGN)?;
-        prefetch_keys(at);
+        prefetch(at);
         // SAFETY: in bounds and aligned to 64; every bit pattern is a NodeHead.
         let head = unsafe { at.cast::<NodeHead>().read() };
         let NodeHead { tag, level, count, .. } = head;
@@ -77,11 +77,12 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// Has the keys fetched while the head is waited for, which the search depends on.
+/// Has the whole node fetched while the head is waited for: keys, value and child are needed one
+/// after the other, and each would be waited for again.
 #[inline]
-fn prefetch_keys(at: *mut u8) {
+fn prefetch(at: *mut u8) {
     #[cfg(target_arch = "x86_64")]
-    for line in 1..8 {
+    for line in 1..NODE_BYTES as usize / 64 {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch does nothing wrong at any address.
         unsafe { _mm_prefetch(at.wrapping_add(line * 64).cast(), _MM_HINT_T0) };

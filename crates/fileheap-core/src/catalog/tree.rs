@@ -157,10 +157,13 @@ impl<'a, O: Order> TreeView<'a, O> {
     }
 }
 
-/// How many of `keys` are below `key`. Compiles to conditional moves: a guessed branch would be
-/// wrong every other time.
+/// How many of `keys` are below `key`. Compiles to conditional moves, where a guessed branch would
+/// be wrong every other time; only the branch that all appending takes is worth guessing.
 #[inline]
 fn lower_bound(keys: &[u64], key: u64) -> usize {
+    if keys.last().is_some_and(|&last| last < key) {
+        return keys.len();
+    }
     keys.partition_point(|&other| other < key)
 }
 
