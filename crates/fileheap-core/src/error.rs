@@ -62,6 +62,8 @@ pub enum ErrorKind {
     WrongType = 24,
     /// Any other failure of the operating system.
     Io = 25,
+    /// Another file took the heap's name while it was being opened.
+    Replaced = 26,
 }
 
 /// An error with its place and its advice.

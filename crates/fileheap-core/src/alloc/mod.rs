@@ -1,9 +1,9 @@
 //! The allocator: cells in zones, runs of pages, extents; true on file at every commit.
 
 mod allocator;
-mod blank;
 mod bitmap;
 mod bits;
+mod blank;
 mod cells;
 mod check;
 mod grow;

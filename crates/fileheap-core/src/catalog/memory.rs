@@ -54,7 +54,7 @@ impl<'a> Memory<'a> {
     }
 
     /// The bytes at `offset`.
-    pub(super) fn slice(self, offset: u64, bytes: u64) -> Result<&'a [u8]> {
+    pub fn slice(self, offset: u64, bytes: u64) -> Result<&'a [u8]> {
         let at = self.address(offset, bytes, 1)?;
         // SAFETY: in bounds as just checked; nobody stores meanwhile, as `new` was promised.
         Ok(unsafe { std::slice::from_raw_parts(at, bytes as usize) })

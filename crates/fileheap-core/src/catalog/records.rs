@@ -6,7 +6,7 @@ use super::Cells;
 use super::inspect::{Inspector, report};
 use super::memory::{Memory, corrupt, store};
 use super::tree::{ByNumber, Tree, TreeView};
-use crate::format::{HEADER_OFFSET, Header, RecordState, VectorRecord};
+use crate::format::{HEADER_OFFSET, Header, Plain, RecordState, VectorRecord};
 use crate::{Error, ErrorKind, Result};
 
 const RECORD_BYTES: u64 = size_of::<VectorRecord>() as u64;
@@ -186,7 +186,7 @@ impl<C: Cells> Records<'_, C> {
 
     /// Stores only the words that differ: a change of state costs the log eight bytes.
     fn store_words(&self, offset: u64, old: &VectorRecord, new: &VectorRecord) -> Result<()> {
-        let words = old.bytes().chunks_exact(8).zip(new.bytes().chunks_exact(8));
+        let words = old.as_bytes().chunks_exact(8).zip(new.as_bytes().chunks_exact(8));
         for (word, (old, new)) in (0..).zip(words) {
             if old != new {
                 let value = u64::from_le_bytes(new.try_into().expect("chunks of 8"));

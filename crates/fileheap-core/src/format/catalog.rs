@@ -14,6 +14,8 @@ pub const LEAF_ENTRIES: usize = (NODE_BYTES as usize - size_of::<NodeHead>()) / 
 pub const INNER_ENTRIES: usize = (NODE_BYTES as usize - size_of::<NodeHead>() - 8) / 24;
 /// The highest level that a root can have; leaves are level 0.
 pub const LEVEL_MAX: u16 = 15;
+/// Flag of a record: nothing but the record points at its payload, which may be moved.
+pub const RECORD_RELOCATABLE: u64 = 1;
 /// The longest name in bytes.
 pub const NAME_MAX_BYTES: usize = 255;
 

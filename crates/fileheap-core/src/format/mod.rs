@@ -10,7 +10,7 @@ mod superblock;
 pub use bulletin::{Bulletin, SLOT_COUNT, Slot};
 pub use catalog::{
     INNER_ENTRIES, InnerNode, LEAF_ENTRIES, LEVEL_MAX, LeafNode, NAME_MAX_BYTES, NODE_ALIGN,
-    NODE_BYTES, NameCell, NodeHead, RecordState, TreeSlot, VectorRecord,
+    NODE_BYTES, NameCell, NodeHead, RECORD_RELOCATABLE, RecordState, TreeSlot, VectorRecord,
 };
 pub use frame::{FRAME_COMMIT, FrameHeader, LogHeader, Record, RecordKind};
 pub use header::Header;

@@ -165,7 +165,9 @@ impl InCatalog {
     }
 
     fn points(&mut self, offset: u64, bytes: u64, who: &str) {
-        if bytes == 0 || offset == 0 || (HEADER_OFFSET..).contains(&offset) && self.holds(offset, bytes)
+        if bytes == 0
+            || offset == 0
+            || (HEADER_OFFSET..).contains(&offset) && self.holds(offset, bytes)
         {
             return;
         }

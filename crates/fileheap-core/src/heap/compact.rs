@@ -29,7 +29,7 @@ impl Heap {
         let path = std::fs::canonicalize(path.as_ref())
             .map_err(|error| Error::os("cannot find the heap", error).at(path.as_ref()))?;
         let heap = Self::open(&path, options)?;
-        if !heap.shared.engine.is_alone()? {
+        if !heap.shared.engine.seize()? {
             let text = "a heap that is open elsewhere cannot be compacted";
             return Err(Error::new(ErrorKind::Busy, text).at(&path).advice("close it there"));
         }
@@ -41,10 +41,8 @@ impl Heap {
         heap.copy_to(dense)?;
         let made = rewrite(dense, options);
         let moved = made.and_then(|report| {
-            heap.shared.engine.replaced()?;
-            heap.close()?;
-            std::fs::rename(dense, &path)
-                .map_err(|error| Error::os("cannot replace the heap", error).at(&path))?;
+            // The door stays locked until the new file has the name: who waits at it looks again.
+            heap.close_then(&|| std::fs::rename(dense, &path))?;
             Ok(report)
         });
         if moved.is_err() {

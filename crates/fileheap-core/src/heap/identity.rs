@@ -32,7 +32,8 @@ pub fn judge(file: &dyn File) -> Result<(Superblock, u64)> {
         return Err(first_defect.unwrap_or_else(fallback));
     };
     if len < superblock.file_bytes {
-        let text = format!("the file has {len} bytes, {} belong to the heap", superblock.file_bytes);
+        let text =
+            format!("the file has {len} bytes, {} belong to the heap", superblock.file_bytes);
         return Err(Error::new(ErrorKind::Truncated, text)
             .advice("it was cut or copied incompletely: restore it from a backup"));
     }
@@ -50,7 +51,9 @@ pub fn superblock_at(bytes: &[u8], copy: u64) -> Option<(Superblock, u64)> {
 pub fn sound(superblock: &Superblock, copy: u64) -> Result<()> {
     let at = Superblock::offset(copy);
     if superblock.magic != Superblock::MAGIC {
-        return Err(Error::new(ErrorKind::Corrupt, "this superblock copy lost its magic").offset(at));
+        return Err(
+            Error::new(ErrorKind::Corrupt, "this superblock copy lost its magic").offset(at)
+        );
     }
     let order = superblock.byte_order;
     if order == Superblock::BYTE_ORDER.swap_bytes() {
@@ -75,7 +78,8 @@ pub fn sound(superblock: &Superblock, copy: u64) -> Result<()> {
             .offset(at)
             .advice("restore a backup, or try repair"));
     }
-    let expected = [("page", PAGE_BYTES, superblock.page_bytes), ("pointer", 8, superblock.pointer_bytes)];
+    let expected =
+        [("page", PAGE_BYTES, superblock.page_bytes), ("pointer", 8, superblock.pointer_bytes)];
     for (what, ours, found) in expected {
         if u64::from(found) != ours {
             let text = format!("the heap has {what}s of {found} bytes, this library of {ours}");
@@ -87,7 +91,9 @@ pub fn sound(superblock: &Superblock, copy: u64) -> Result<()> {
         && superblock.base % PREAMBLE_BYTES == 0
         && superblock.limit_bytes <= HEAP_MAX_BYTES
         && superblock.file_bytes <= superblock.limit_bytes;
-    if plausible { Ok(()) } else {
+    if plausible {
+        Ok(())
+    } else {
         Err(Error::new(ErrorKind::Corrupt, "the superblock holds impossible values").offset(at))
     }
 }
@@ -136,11 +142,7 @@ pub fn base_of(uuid: [u8; 16]) -> u64 {
     let slots = |range: (u64, u64)| (range.1 - range.0) / STEP;
     let pick = u64::from_le_bytes(uuid[..8].try_into().unwrap_or_default());
     let pick = pick % (slots(LOW) + slots(HIGH));
-    if pick < slots(LOW) {
-        LOW.0 + pick * STEP
-    } else {
-        HIGH.0 + (pick - slots(LOW)) * STEP
-    }
+    if pick < slots(LOW) { LOW.0 + pick * STEP } else { HIGH.0 + (pick - slots(LOW)) * STEP }
 }
 
 /// A random (version 4) UUID.

@@ -32,7 +32,7 @@ pub use write::{Alloc, WriteTxn};
 
 use self::flusher::Flusher;
 use crate::alloc::Allocator;
-use crate::os::Wait;
+use crate::os::{Host, Wait};
 use crate::txn::{Durability, Engine, Recovery};
 use crate::{Error, ErrorKind, Result};
 
@@ -64,6 +64,17 @@ impl Heap {
     /// Opens an existing heap. The same file opened twice in a process is one heap.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self> {
         open::open(path.as_ref(), options)
+    }
+
+    /// Makes a new heap on a host of the caller's: for tests and simulation.
+    pub fn create_on(host: Box<dyn Host>, options: &Options) -> Result<Self> {
+        open::create_in(&*host, options)?;
+        Self::open_on(host, options)
+    }
+
+    /// Opens the heap of such a host.
+    pub fn open_on(host: Box<dyn Host>, options: &Options) -> Result<Self> {
+        Ok(Self { shared: Arc::new(open::attach(host, options, None)?) })
     }
 
     /// Opens the heap, or makes it if there is no such file. The flag says whether it is new.
@@ -188,6 +199,10 @@ impl Heap {
     /// Closes the heap for all clones of this handle: later calls say `Closed`. Fails, changing
     /// nothing, while a guard lives. The mapping stays until the last clone and guard are gone.
     pub fn close(&self) -> Result<()> {
+        self.close_then(&|| Ok(()))
+    }
+
+    fn close_then(&self, last: &dyn Fn() -> std::io::Result<()>) -> Result<()> {
         self.still_open()?;
         if self.shared.engine.is_busy() {
             let text = "a transaction of this process is still open";
@@ -196,7 +211,7 @@ impl Heap {
         if self.shared.closed.swap(true, SeqCst) {
             return Ok(());
         }
-        self.shared.shut()
+        self.shared.shut(last)
     }
 
     /// Whether two handles mean the same open heap.
@@ -215,12 +230,12 @@ impl Heap {
 }
 
 impl Shared {
-    fn shut(&self) -> Result<()> {
+    fn shut(&self, last: &dyn Fn() -> std::io::Result<()>) -> Result<()> {
         self.flusher.stop();
         if let Some(key) = self.key {
             registry::forget(key, self);
         }
-        self.engine.leave()
+        self.engine.leave_then(last)
     }
 }
 
@@ -228,7 +243,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         if !self.closed.swap(true, SeqCst) {
             // Nobody is left to hear of an error; the log keeps what could not come home.
-            let _ = self.shut();
+            let _ = self.shut(&|| Ok(()));
         }
     }
 }

@@ -92,6 +92,16 @@ fn placement(base: u64, options: &Options) -> Placement {
 }
 
 pub fn open(path: &Path, options: &Options) -> Result<Heap> {
+    loop {
+        match open_once(path, options) {
+            // While we waited at the door another file took this name: a compaction.
+            Err(error) if error.kind() == ErrorKind::Replaced => {}
+            done => return done,
+        }
+    }
+}
+
+fn open_once(path: &Path, options: &Options) -> Result<Heap> {
     let host = SystemHost::open(path, options.writable).map_err(|error| {
         let refused = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnly);
         if options.writable && refused { error.advice("open it for reading only") } else { error }
@@ -137,6 +147,9 @@ fn refuse_network(host: &SystemHost, options: &Options) -> Result<()> {
 pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -> Result<Shared> {
     identity::judge(&**host.data())?;
     let alone = enter(&*host, options)?;
+    if !host.is_current().map_err(|error| Error::os("cannot look at the heap file", error))? {
+        return Err(Error::new(ErrorKind::Replaced, "another file took the name of this heap"));
+    }
     // Read again: before the door was ours somebody may have left and carried the log home.
     let superblock = identity::judge(&**host.data())?;
     let view = map(&*host, &superblock.0, options)?;

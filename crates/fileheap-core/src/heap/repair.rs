@@ -66,14 +66,17 @@ fn mend_files(path: &Path, give_up_log: bool, report: &mut RepairReport) -> Resu
     Ok(())
 }
 
-fn mend_superblock(file: &dyn File, good: &Superblock, copy: u64, report: &mut RepairReport)
--> Result<()> {
+fn mend_superblock(
+    file: &dyn File,
+    good: &Superblock,
+    copy: u64,
+    report: &mut RepairReport,
+) -> Result<()> {
     let mut bytes = vec![0; (2 * PAGE_BYTES) as usize];
     file.read_at(0, &mut bytes).map_err(|e| Error::os("cannot read the superblock", e))?;
     let other = identity::superblock_at(&bytes, copy);
-    let sound = other.is_some_and(|(other, _)| {
-        identity::sound(&other, copy).is_ok() && other.uuid == good.uuid
-    });
+    let sound = other
+        .is_some_and(|(other, _)| identity::sound(&other, copy).is_ok() && other.uuid == good.uuid);
     if !sound {
         write(file, good, copy)?;
         report.mended.push(format!("superblock copy {copy}, from the other one"));
@@ -92,7 +95,9 @@ fn log_is_whole(path: &Path) -> Result<bool> {
     let opened = Heap::open(path, &Options::new().read_only());
     match opened {
         Ok(heap) => heap.begin_read().map(|_| true),
-        Err(error) if matches!(error.kind(), ErrorKind::LogMissing | ErrorKind::Corrupt) => Ok(false),
+        Err(error) if matches!(error.kind(), ErrorKind::LogMissing | ErrorKind::Corrupt) => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }

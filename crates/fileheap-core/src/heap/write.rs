@@ -177,8 +177,8 @@ impl WriteTxn {
     pub fn resize_in_place(&self, offset: u64, bytes: u64) -> Result<bool> {
         let allocator = &self.shared.allocator;
         let old = self.placed(allocator.piece(offset))?;
-        let shared = old.run
-            && self.shared.engine.is_shared(&self.changes, &(offset..offset + old.bytes));
+        let shared =
+            old.run && self.shared.engine.is_shared(&self.changes, &(offset..offset + old.bytes));
         if shared {
             // A window's length is fixed: only what fits stays in place.
             return Ok(bytes <= old.bytes);
@@ -215,6 +215,11 @@ impl WriteTxn {
             let set = self.changes.touched.lock();
             set.unwrap_or_else(PoisonError::into_inner).add(offset, bytes);
         }
+    }
+
+    /// Whether an allocation is a direct extent.
+    pub fn is_direct(&self, offset: u64) -> Result<bool> {
+        self.placed(self.shared.allocator.piece(offset)).map(|piece| piece.direct)
     }
 
     /// Lets this process store to a direct extent in place. Without it stores to the extent are

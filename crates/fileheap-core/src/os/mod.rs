@@ -45,6 +45,15 @@ pub trait File: Send + Sync {
     fn truncate(&self, len: u64) -> io::Result<()>;
     /// Bytes the file occupies on disk.
     fn disk_bytes(&self) -> io::Result<u64>;
+    /// Becomes a copy of another file that shares its disk space until either is written to.
+    /// Not every filesystem can do that.
+    fn clone_from(&self, _source: &dyn File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// The descriptor, where there is one.
+    fn descriptor(&self) -> Option<i32> {
+        None
+    }
     /// A window of plain memory onto the file's first `bytes`, if there can be one. Stores to it
     /// survive the death of the process as `write_at` does. It lives as long as the file object.
     fn window(&self, bytes: u64) -> Option<*mut u8>;
@@ -166,6 +175,10 @@ pub trait Host: Send + Sync {
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>>;
     /// Removes a log file (only the last process to leave does so).
     fn remove_log(&self, which: usize) -> io::Result<()>;
+    /// Whether the path still leads to this file.
+    fn is_current(&self) -> io::Result<bool> {
+        Ok(true)
+    }
     /// Returns when the names of the files survive a power cut.
     fn sync_folder(&self) -> io::Result<()>;
     /// Maps the heap file.

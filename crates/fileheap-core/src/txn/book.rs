@@ -59,7 +59,7 @@ impl Engine {
         if target == Some(self.seen()) {
             return Ok(());
         }
-        self.map_whole_file(book)?;
+        self.map_whole_file()?;
         let from = self.seen();
         let (cursor, spans) = match self.follow(book, target)? {
             Some(found) if from != u64::MAX => found,
@@ -211,7 +211,7 @@ impl Engine {
     }
 
     /// Maps what the file has grown by.
-    fn map_whole_file(&self, book: &mut Book) -> Result<()> {
+    fn map_whole_file(&self) -> Result<()> {
         let len =
             self.host.data().len().map_err(|e| self.os_error("cannot measure the file", e))?;
         let whole = (len & !(PAGE_BYTES - 1)).min(self.view.reserved_bytes());

@@ -110,7 +110,8 @@ impl Engine {
     /// The header page is mapped and nobody stores to it meanwhile.
     pub(super) unsafe fn used_bytes(&self) -> u64 {
         // SAFETY: the caller's promise.
-        let header = unsafe { self.view.base().add(HEADER_OFFSET as usize).cast::<Header>().read() };
+        let header =
+            unsafe { self.view.base().add(HEADER_OFFSET as usize).cast::<Header>().read() };
         header.page_count.saturating_mul(PAGE_BYTES)
     }
 

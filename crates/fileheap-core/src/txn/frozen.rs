@@ -41,8 +41,7 @@ impl Engine {
         let txn = cursor.map_or(book.superblock.checkpoint_txn.max(checkpoint), |at| at.txn);
         let mut index = Index::default();
         index.add(&spans);
-        let mut frozen =
-            Frozen { superblock: book.superblock, txn, index, logs: [None, None] };
+        let mut frozen = Frozen { superblock: book.superblock, txn, index, logs: [None, None] };
         for log in logs {
             let which = (log.header.generation & 1) as usize;
             frozen.logs[which] = Some(log);
@@ -57,7 +56,8 @@ impl Engine {
         for piece in frozen.index.plan(0, frozen.txn, None) {
             bytes.resize(piece.bytes as usize, 0);
             let log = frozen.logs[piece.log].as_ref();
-            let log = log.ok_or_else(|| Error::new(crate::ErrorKind::LogMissing, "a log is gone"))?;
+            let log =
+                log.ok_or_else(|| Error::new(crate::ErrorKind::LogMissing, "a log is gone"))?;
             log.file.read_at(piece.position, &mut bytes).map_err(fail)?;
             copy.write_at(piece.offset, &[IoSlice::new(&bytes)]).map_err(fail)?;
         }

@@ -77,14 +77,31 @@ impl Engine {
         board.unlock(Lock::Door).map_err(fail)
     }
 
+    /// Makes sure that nobody else is attached nor can attach, until this process leaves.
+    pub fn seize(&self) -> Result<bool> {
+        let board = self.host.board();
+        let fail = |error| self.os_error("cannot lock the heap", error);
+        if !board.is_writable()
+            || !board.lock(Lock::Door, Mode::Exclusive, Wait::Try).map_err(fail)?
+        {
+            return Ok(false);
+        }
+        let alone = board.lock(Lock::Presence, Mode::Exclusive, Wait::Try).map_err(fail)?;
+        if !alone {
+            board.unlock(Lock::Door).map_err(fail)?;
+        }
+        Ok(alone)
+    }
+
     /// Leaves the heap: syncs what is published, and, as the last one, brings everything home
-    /// and removes the logs.
-    pub fn leave(&self) -> Result<()> {
+    /// and removes the logs. `last` runs before anybody else can attach.
+    pub fn leave_then(&self, last: &dyn Fn() -> std::io::Result<()>) -> Result<()> {
         let board = self.host.board();
         let Some(slot) = self.slot.filter(|_| board.is_mine()) else { return Ok(()) };
         let fail = |error| self.os_error("cannot lock the heap", error);
         board.lock(Lock::Door, Mode::Exclusive, Wait::Forever).map_err(fail)?;
         let done = self.leave_behind_door();
+        let done = done.and_then(|()| last().map_err(|e| self.os_error("cannot end", e)));
         self.bulletin().slots[slot as usize].snapshot.store(0, SeqCst);
         self.bulletin().slots[slot as usize].keep.store(0, SeqCst);
         for lock in [Lock::Slot(slot), Lock::Presence, Lock::Door] {

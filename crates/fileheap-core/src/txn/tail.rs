@@ -49,7 +49,8 @@ impl Engine {
         let home = bulletin.checkpoint_txn.load(SeqCst) == bulletin.published_txn.load(SeqCst);
         // SAFETY: the header page is mapped and at rest while the writer word is held.
         let in_use = unsafe { self.used_bytes() };
-        let len = self.host.data().len().map_err(|e| self.os_error("cannot measure the file", e))?;
+        let len =
+            self.host.data().len().map_err(|e| self.os_error("cannot measure the file", e))?;
         if !home || in_use > bytes || len <= bytes || book.superblock.file_bytes > bytes {
             return Ok(0);
         }

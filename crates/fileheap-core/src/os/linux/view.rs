@@ -44,7 +44,11 @@ impl LinuxView {
         Self::with_page(file, placement, os_page_bytes())
     }
 
-    pub(super) fn with_page(file: Arc<LinuxFile>, placement: &Placement, os_page: u64) -> io::Result<Self> {
+    pub(super) fn with_page(
+        file: Arc<LinuxFile>,
+        placement: &Placement,
+        os_page: u64,
+    ) -> io::Result<Self> {
         let bytes = round_up(placement.reserve_bytes.max(HUGE_BYTES), HUGE_BYTES);
         let memory = reserve(placement.base, placement.exact, bytes)?;
         let tracker = if placement.writable {
@@ -211,6 +215,24 @@ impl View for LinuxView {
             state.mapped = end;
         }
         state.wanted = state.wanted.max(bytes);
+        Ok(())
+    }
+
+    fn retract(&self, bytes: u64) -> io::Result<()> {
+        self.writer_only()?;
+        let mut state = self.state();
+        let keep = round_up(bytes, self.os_page).max(PREAMBLE_BYTES);
+        if keep < state.mapped {
+            let gone = keep..state.mapped;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+            let (at, len) = (self.at(gone.start), gone.end - gone.start);
+            // SAFETY: within our reservation; the caller gives up what lies there.
+            unsafe { map(at, len, libc::PROT_NONE, flags | libc::MAP_NORESERVE, None) }?;
+            state.remove_shared(&gone);
+            state.tracker.forget(gone);
+            state.mapped = keep;
+        }
+        state.wanted = state.wanted.min(bytes);
         Ok(())
     }
 
