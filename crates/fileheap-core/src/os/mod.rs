@@ -14,6 +14,14 @@ use crate::format::Bulletin;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod ram;
+#[cfg(not(target_os = "linux"))]
+pub mod stub;
+
+/// The host of heaps on this system.
+#[cfg(target_os = "linux")]
+pub use linux::LinuxHost as SystemHost;
+#[cfg(not(target_os = "linux"))]
+pub use stub::StubHost as SystemHost;
 
 /// A file read and written by position. All methods may be called from any thread.
 pub trait File: Send + Sync {
@@ -51,7 +59,8 @@ pub trait View: Send + Sync {
     fn base(&self) -> *mut u8;
     /// How far the mapping may ever extend.
     fn reserved_bytes(&self) -> u64;
-    /// Maps the file privately up to `bytes`; what is mapped stays where it is.
+    /// Maps the file privately up to `bytes`; what is mapped stays where it is. A new view has
+    /// nothing mapped before the first call.
     fn extend(&self, bytes: u64) -> io::Result<()>;
     /// Makes stores to the range go straight to the file. Private contents of it are dropped.
     fn share(&self, range: Range<u64>) -> io::Result<()>;
@@ -61,12 +70,17 @@ pub trait View: Send + Sync {
     /// the kernel's page cache does that by itself).
     fn settle(&self, range: Range<u64>) -> io::Result<()>;
     /// Appends the ranges stored to since the last harvest, ascending, shared ranges excepted.
-    /// A page it names without need costs time; a page it omits would be lost.
+    /// A page it names without need costs time; a page it omits would be lost. What it appended
+    /// before an error counts: those pages are not named again.
     fn harvest(&self, dirty: &mut Vec<Range<u64>>) -> io::Result<()>;
     /// Lifts or restores write protection of a view that was mapped read-only; others ignore it.
     fn set_writable(&self, writable: bool) -> io::Result<()>;
     /// Drops private copies in the range: it shows the file again.
     fn discard(&self, range: Range<u64>) -> io::Result<()>;
+    /// The same for many ranges, cheaper than one by one.
+    fn discard_many(&self, ranges: &[Range<u64>]) -> io::Result<()> {
+        ranges.iter().try_for_each(|range| self.discard(range.clone()))
+    }
     /// Prepares a range just shared for being filled in order (populates it ahead).
     fn prefault(&self, range: Range<u64>);
     /// The name of the way dirty pages are found, for `stat` and tests.
@@ -90,6 +104,8 @@ pub trait Board: Send + Sync {
     fn wake(&self, word: &std::sync::atomic::AtomicU32);
     /// Whether this process opened the board itself (false in a forked child).
     fn is_mine(&self) -> bool;
+    /// Whether the bulletin may be stored to and locks be taken exclusively.
+    fn is_writable(&self) -> bool;
 }
 
 /// The locks of a heap. Their byte positions are in docs/FORMAT.md.
@@ -148,6 +164,8 @@ pub trait Host: Send + Sync {
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>>;
     /// Removes a log file (only the last process to leave does so).
     fn remove_log(&self, which: usize) -> io::Result<()>;
+    /// Returns when the names of the files survive a power cut.
+    fn sync_folder(&self) -> io::Result<()>;
     /// Maps the heap file.
     fn map(&self, placement: &Placement) -> io::Result<Box<dyn View>>;
     /// The board.

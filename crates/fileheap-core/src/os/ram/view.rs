@@ -1,0 +1,258 @@
+//! A heap file mapped in plain memory: dirty pages are found by comparison with a shadow copy.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::{RamDisk, RamFile};
+use crate::format::{PAGE_BYTES, PREAMBLE_BYTES};
+use crate::os::{File, Placement, View};
+
+/// No more memory is taken for one view, whatever was asked for.
+const RESERVE_MAX: u64 = if cfg!(miri) { 4 << 20 } else { 1 << 30 };
+const PAGE: usize = PAGE_BYTES as usize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    /// Shows the file, unless it differs from its shadow.
+    Clean,
+    /// Was stored to before the last harvest.
+    Private,
+    /// Its stores go to the file when they are settled.
+    Shared,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The memory as last harvested, read or settled.
+    shadow: Vec<u8>,
+    pages: Vec<Page>,
+}
+
+/// The memory of a view, known to the disk, which shows it changes of the file.
+#[derive(Debug)]
+pub(super) struct Core {
+    base: *mut u8,
+    layout: Layout,
+    state: Mutex<State>,
+}
+
+// SAFETY: the memory behind `base` is handed out raw; who uses it from where is up to the users.
+unsafe impl Send for Core {}
+// SAFETY: as above; what is ours is behind the mutex.
+unsafe impl Sync for Core {}
+
+impl Core {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is in memory in a mapped range now.
+    fn read(&self, range: &Range<usize>) -> Vec<u8> {
+        let mut bytes = vec![0; range.len()];
+        // SAFETY: callers pass ranges within the allocation.
+        unsafe {
+            bytes.as_mut_ptr().copy_from_nonoverlapping(self.base.add(range.start), bytes.len())
+        };
+        bytes
+    }
+
+    fn write(&self, at: usize, bytes: &[u8]) {
+        // SAFETY: callers pass ranges within the allocation.
+        unsafe { self.base.add(at).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// The file holds other bytes now: pages that show the file change, private ones do not.
+    pub(super) fn file_changed(&self, changed: &Range<u64>, file: &[u8]) {
+        let mut state = self.state();
+        let end = (changed.end as usize).min(state.shadow.len()).min(file.len());
+        let mut at = changed.start as usize;
+        while at < end {
+            let index = at / PAGE;
+            let part = at..end.min((index + 1) * PAGE);
+            at = part.end;
+            let page = index * PAGE..(index + 1) * PAGE;
+            let kind = state.pages[index];
+            let memory = self.read(&page);
+            let shadow = &mut state.shadow[page.clone()];
+            if kind == Page::Private || kind == Page::Clean && memory != *shadow {
+                continue;
+            }
+            for offset in part {
+                let within = offset - page.start;
+                // What was stored to a shared page but not settled yet stays.
+                if memory[within] == shadow[within] {
+                    self.write(offset, &file[offset..=offset]);
+                }
+                shadow[within] = file[offset];
+            }
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `RamView::new` with this layout.
+        unsafe { dealloc(self.base, self.layout) };
+    }
+}
+
+/// A mapping of a heap in memory.
+pub struct RamView {
+    core: Arc<Core>,
+    disk: RamDisk,
+    file: RamFile,
+    writable: bool,
+}
+
+impl RamView {
+    pub(super) fn new(disk: RamDisk, process: u32, placement: &Placement) -> io::Result<Self> {
+        if placement.exact && placement.base != 0 {
+            let text = "plain memory cannot be had at an address of choice";
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+        }
+        let bytes = placement.reserve_bytes.clamp(PREAMBLE_BYTES, RESERVE_MAX);
+        let bytes = bytes.next_multiple_of(PAGE_BYTES) as usize;
+        let layout = Layout::from_size_align(bytes, PAGE).map_err(io::Error::other)?;
+        // SAFETY: the layout is not empty.
+        let base = unsafe { alloc_zeroed(layout) };
+        if base.is_null() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let core = Arc::new(Core { base, layout, state: Mutex::default() });
+        disk.attach(&core);
+        let file = RamFile::new(disk.clone(), process, super::DATA);
+        Ok(Self { core, disk, file, writable: placement.writable })
+    }
+
+    /// Reads the file into whole pages, which then show it.
+    fn reread(&self, range: &Range<u64>, kind: impl Fn(Page) -> Page) -> io::Result<()> {
+        let disk = self.disk.lock();
+        let file = &disk.content(super::DATA)?.bytes;
+        let mut state = self.core.state();
+        let range = check(range, state.shadow.len())?;
+        for index in range.start / PAGE..range.end / PAGE {
+            let page = index * PAGE..(index + 1) * PAGE;
+            let stop = page.end.min(file.len()).max(page.start);
+            let mut bytes = [0; PAGE];
+            bytes[..stop - page.start].copy_from_slice(file.get(page.start..stop).unwrap_or(&[]));
+            self.core.write(page.start, &bytes);
+            state.shadow[page].copy_from_slice(&bytes);
+            state.pages[index] = kind(state.pages[index]);
+        }
+        Ok(())
+    }
+}
+
+fn check(range: &Range<u64>, mapped: usize) -> io::Result<Range<usize>> {
+    let whole = range.start % PAGE_BYTES == 0 && range.end % PAGE_BYTES == 0;
+    if !whole || range.start > range.end || range.end > mapped as u64 {
+        let text = format!("range {range:?} is not whole pages of the {mapped} bytes mapped");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(range.start as usize..range.end as usize)
+}
+
+impl View for RamView {
+    fn base(&self) -> *mut u8 {
+        self.core.base
+    }
+
+    fn reserved_bytes(&self) -> u64 {
+        self.core.layout.size() as u64
+    }
+
+    fn extend(&self, bytes: u64) -> io::Result<()> {
+        let end = bytes.next_multiple_of(PAGE_BYTES);
+        if end > self.reserved_bytes() {
+            let text = format!("{bytes} bytes exceed the reserved memory");
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
+        }
+        if self.file.len()? < bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut state = self.core.state();
+        let start = state.shadow.len() as u64;
+        if end <= start {
+            return Ok(());
+        }
+        state.shadow.resize(end as usize, 0);
+        state.pages.resize(end as usize / PAGE, Page::Clean);
+        drop(state);
+        self.reread(&(start..end), |page| page)
+    }
+
+    fn share(&self, range: Range<u64>) -> io::Result<()> {
+        self.reread(&range, |_| Page::Shared)
+    }
+
+    fn unshare(&self, range: Range<u64>) -> io::Result<()> {
+        self.settle(range.clone())?;
+        self.reread(&range, |_| Page::Clean)
+    }
+
+    fn settle(&self, range: Range<u64>) -> io::Result<()> {
+        let mut unsettled = Vec::new();
+        {
+            let state = self.core.state();
+            let range = check(&range, state.shadow.len())?;
+            for index in range.start / PAGE..range.end / PAGE {
+                let page = index * PAGE..(index + 1) * PAGE;
+                let memory = self.core.read(&page);
+                if state.pages[index] == Page::Shared && memory != state.shadow[page.clone()] {
+                    unsettled.push((page.start as u64, memory));
+                }
+            }
+        }
+        // The write comes back to us through `file_changed`, which brings the shadow up to date.
+        unsettled
+            .into_iter()
+            .try_for_each(|(offset, page)| self.file.write_at(offset, &[IoSlice::new(&page)]))
+    }
+
+    fn harvest(&self, dirty: &mut Vec<Range<u64>>) -> io::Result<()> {
+        if !self.writable {
+            return Ok(());
+        }
+        let mut state = self.core.state();
+        let first = dirty.len();
+        for index in PREAMBLE_BYTES as usize / PAGE..state.pages.len() {
+            let page = index * PAGE..(index + 1) * PAGE;
+            let memory = self.core.read(&page);
+            if state.pages[index] == Page::Shared || memory == state.shadow[page.clone()] {
+                continue;
+            }
+            state.shadow[page.clone()].copy_from_slice(&memory);
+            state.pages[index] = Page::Private;
+            let page = page.start as u64..page.end as u64;
+            match dirty[first..].last_mut() {
+                Some(last) if last.end == page.start => last.end = page.end,
+                _ => dirty.push(page),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_writable(&self, _writable: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn discard(&self, range: Range<u64>) -> io::Result<()> {
+        self.reread(&range, |page| if page == Page::Shared { page } else { Page::Clean })
+    }
+
+    fn prefault(&self, _range: Range<u64>) {}
+
+    fn capture_name(&self) -> &'static str {
+        "comparison"
+    }
+}
+
+impl Drop for RamView {
+    fn drop(&mut self) {
+        let mapped = self.core.state().shadow.len() as u64;
+        // Stores to shared memory outlive their process, unless it was killed in the simulation.
+        let _ = self.settle(0..mapped);
+    }
+}
