@@ -24,6 +24,7 @@ pub use linux::LinuxHost as SystemHost;
 pub use stub::StubHost as SystemHost;
 
 /// A file read and written by position. All methods may be called from any thread.
+#[allow(clippy::len_without_is_empty)]
 pub trait File: Send + Sync {
     /// Its length in bytes.
     fn len(&self) -> io::Result<u64>;

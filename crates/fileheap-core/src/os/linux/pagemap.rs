@@ -191,8 +191,8 @@ impl Pagemap {
     fn read_entries(&mut self, index: u64, count: usize) -> io::Result<usize> {
         let out = &mut self.entries[..count];
         let (fd, bytes) = (self.file.as_raw_fd(), count * 8);
-        // SAFETY: out has room for count entries of eight bytes.
         let got = retry(|| {
+            // SAFETY: out has room for count entries of eight bytes.
             check(unsafe { libc::pread(fd, out.as_mut_ptr().cast(), bytes, (index * 8) as _) })
         })?;
         Ok(got as usize / 8)
