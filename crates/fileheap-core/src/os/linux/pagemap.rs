@@ -71,8 +71,8 @@ pub(super) enum Query {
     Private,
     /// Private pages stored to since they were protected; protects them again.
     PrivateWritten,
-    /// Pages stored to since they were protected, where all were; protects them again.
-    Written,
+    /// Pages that lack protection, private or not. The kernel answers this one fastest.
+    Bare,
     /// As `PrivateWritten`, and all pages that were never protected get protected.
     Arm,
 }
@@ -114,14 +114,15 @@ impl Pagemap {
                 return_mask: WRITTEN,
                 ..private
             },
-            Query::Written | Query::Arm => ScanArg {
-                flags: WP_MATCHING | CHECK_WPASYNC,
+            Query::Bare | Query::Arm => ScanArg {
+                flags: CHECK_WPASYNC,
                 category_mask: WRITTEN,
                 return_mask: WRITTEN,
                 ..ScanArg::default()
             },
         };
         if query == Query::Arm {
+            arg.flags |= WP_MATCHING;
             arg.return_mask = FILE | PRESENT | SWAPPED;
         }
         self.regions.resize(REGIONS, Region::default());

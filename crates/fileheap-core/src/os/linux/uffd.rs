@@ -50,6 +50,8 @@ pub(super) enum Arming {
 /// Looking at every small page of resident memory takes some 6 us a MiB, at huge pages 0.05 us,
 /// at protected pages 0.3 us: slower than this, arming makes it faster.
 const SLOW_US_PER_MIB: u64 = 1;
+/// A call for each candidate costs more than looking at some pages between them.
+const NEAR_BYTES: u64 = 128 << 10;
 /// About what arming costs, once.
 const ARMING_US_PER_MIB: u64 = 20;
 
@@ -64,7 +66,7 @@ pub(super) struct UffdTracker {
     mapped: u64,
     /// Time spent on slow harvests before arming.
     slow_us: u64,
-    /// Pages below this offset are all protected, but for those in `bare`.
+    /// Pages below this offset (all or none) are protected, but for those in `bare`.
     armed: u64,
     /// Encloses the pages that were mapped or dropped since the last harvest: they lack
     /// protection although nobody stored to them.
@@ -104,6 +106,21 @@ impl UffdTracker {
             self.armed = u64::MAX;
             self.bare = 0..u64::MAX;
         }
+    }
+
+    /// Where a huge page breaks up, its clean pages lose protection with the one stored to. So
+    /// the quick look finds candidates only; a closer one around them tells which are private.
+    fn scan_armed(
+        &mut self,
+        addresses: Range<u64>,
+        report: &mut dyn FnMut(Range<u64>),
+    ) -> io::Result<()> {
+        let mut candidates: Vec<Range<u64>> = Vec::new();
+        self.pagemap.scan(addresses, Query::Bare, &mut |range| match candidates.last_mut() {
+            Some(last) if range.start - last.end <= NEAR_BYTES => last.end = range.end,
+            _ => candidates.push(range),
+        })?;
+        candidates.into_iter().try_for_each(|range| self.pagemap.scan(range, Query::Arm, report))
     }
 
     fn note_cost(&mut self, begun: Instant) {
@@ -148,17 +165,19 @@ impl Tracker for UffdTracker {
         let base = self.base;
         let mut report = |at: Range<u64>| found(at.start - base..at.end - base);
         for range in private {
-            let (armed, bare) = (self.armed, &self.bare);
-            let pieces = [
-                (0..bare.start.min(armed), Query::Written),
-                (bare.start..bare.end, Query::Arm),
-                (bare.end.min(armed)..armed, Query::Written),
-                (armed..u64::MAX, Query::PrivateWritten),
-            ];
-            for (piece, query) in pieces {
-                let part = overlap(range, &piece);
-                if !part.is_empty() {
-                    self.pagemap.scan(base + part.start..base + part.end, query, &mut report)?;
+            let bare = self.bare.clone();
+            for part in [0..bare.start, bare.clone(), bare.end..u64::MAX] {
+                let part = overlap(range, &part);
+                if part.is_empty() {
+                    continue;
+                }
+                let addresses = base + part.start..base + part.end;
+                if self.armed == 0 {
+                    self.pagemap.scan(addresses, Query::PrivateWritten, &mut report)?;
+                } else if overlap(&part, &bare).is_empty() {
+                    self.scan_armed(addresses, &mut report)?;
+                } else {
+                    self.pagemap.scan(addresses, Query::Arm, &mut report)?;
                 }
             }
         }
