@@ -73,6 +73,8 @@ pub(super) enum Query {
     PrivateWritten,
     /// Pages that lack protection, private or not. The kernel answers this one fastest.
     Bare,
+    /// The same, and protects them.
+    Written,
     /// As `PrivateWritten`, and all pages that were never protected get protected.
     Arm,
 }
@@ -109,20 +111,22 @@ impl Pagemap {
         let mut arg = match query {
             Query::Private => private,
             Query::PrivateWritten => ScanArg {
-                flags: WP_MATCHING | CHECK_WPASYNC,
+                flags: CHECK_WPASYNC,
                 category_mask: FILE | WRITTEN,
                 return_mask: WRITTEN,
                 ..private
             },
-            Query::Bare | Query::Arm => ScanArg {
+            Query::Bare | Query::Written | Query::Arm => ScanArg {
                 flags: CHECK_WPASYNC,
                 category_mask: WRITTEN,
                 return_mask: WRITTEN,
                 ..ScanArg::default()
             },
         };
-        if query == Query::Arm {
+        if query != Query::Bare && query != Query::Private {
             arg.flags |= WP_MATCHING;
+        }
+        if query == Query::Arm {
             arg.return_mask = FILE | PRESENT | SWAPPED;
         }
         self.regions.resize(REGIONS, Region::default());

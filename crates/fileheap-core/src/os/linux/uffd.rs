@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::capture::Tracker;
 use super::pagemap::{Pagemap, Query, iowr};
-use super::sys::{check, overlap};
+use super::sys::{HUGE_BYTES, check, overlap};
 
 const API: u64 = 0xaa;
 const FEATURE_WP_UNPOPULATED: u64 = 1 << 13;
@@ -50,8 +50,8 @@ pub(super) enum Arming {
 /// Looking at every small page of resident memory takes some 6 us a MiB, at huge pages 0.05 us,
 /// at protected pages 0.3 us: slower than this, arming makes it faster.
 const SLOW_US_PER_MIB: u64 = 1;
-/// A call for each candidate costs more than looking at some pages between them.
-const NEAR_BYTES: u64 = 128 << 10;
+/// Up to so many candidates one call for each is cheap.
+const CLOSE_LOOKS: usize = 128;
 /// About what arming costs, once.
 const ARMING_US_PER_MIB: u64 = 20;
 
@@ -109,18 +109,34 @@ impl UffdTracker {
     }
 
     /// Where a huge page breaks up, its clean pages lose protection with the one stored to. So
-    /// the quick look finds candidates only; a closer one around them tells which are private.
+    /// the quick look finds candidates only; a closer one tells which are private.
     fn scan_armed(
         &mut self,
         addresses: Range<u64>,
         report: &mut dyn FnMut(Range<u64>),
     ) -> io::Result<()> {
         let mut candidates: Vec<Range<u64>> = Vec::new();
-        self.pagemap.scan(addresses, Query::Bare, &mut |range| match candidates.last_mut() {
-            Some(last) if range.start - last.end <= NEAR_BYTES => last.end = range.end,
-            _ => candidates.push(range),
-        })?;
-        candidates.into_iter().try_for_each(|range| self.pagemap.scan(range, Query::Arm, report))
+        self.pagemap.scan(
+            addresses.clone(),
+            Query::Bare,
+            &mut |range| match candidates.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => candidates.push(range),
+            },
+        )?;
+        if candidates.len() <= CLOSE_LOOKS {
+            return candidates
+                .into_iter()
+                .try_for_each(|range| self.pagemap.scan(range, Query::Arm, report));
+        }
+        // Too many for a call each: only those that may come from huge pages get a closer look.
+        let mut at = addresses.start;
+        for range in candidates.into_iter().filter(holds_huge_page) {
+            self.pagemap.scan(at..range.start, Query::Written, report)?;
+            at = range.end;
+            self.pagemap.scan(range, Query::Arm, report)?;
+        }
+        self.pagemap.scan(at..addresses.end, Query::Written, report)
     }
 
     fn note_cost(&mut self, begun: Instant) {
@@ -194,4 +210,8 @@ impl Tracker for UffdTracker {
             Arming::WhenItPays => "auto: unarmed",
         }
     }
+}
+
+fn holds_huge_page(range: &Range<u64>) -> bool {
+    range.start.next_multiple_of(HUGE_BYTES) + HUGE_BYTES <= range.end
 }

@@ -10,11 +10,10 @@ use super::discard;
 use super::file::LinuxFile;
 use super::fork;
 use super::reserve::reserve;
-use super::sys::{Mapping, check, map, os_page_bytes, overlap, round_down, round_up};
+use super::sys::{HUGE_BYTES, Mapping, check, map, os_page_bytes, overlap, round_down, round_up};
 use crate::format::PREAMBLE_BYTES;
 use crate::os::{File, Placement, View};
 
-const HUGE_BYTES: u64 = 2 << 20;
 /// Below this offset clean memory is not asked to be in huge pages: small heaps get armed.
 const HUGE_FROM_BYTES: u64 = 256 << 20;
 
