@@ -24,6 +24,7 @@ pub use linux::LinuxHost as SystemHost;
 pub use stub::StubHost as SystemHost;
 
 /// A file read and written by position. All methods may be called from any thread.
+#[allow(clippy::len_without_is_empty)]
 pub trait File: Send + Sync {
     /// Its length in bytes.
     fn len(&self) -> io::Result<u64>;
@@ -175,10 +176,6 @@ pub trait Host: Send + Sync {
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>>;
     /// Removes a log file (only the last process to leave does so).
     fn remove_log(&self, which: usize) -> io::Result<()>;
-    /// Whether the path still leads to this file.
-    fn is_current(&self) -> io::Result<bool> {
-        Ok(true)
-    }
     /// Returns when the names of the files survive a power cut.
     fn sync_folder(&self) -> io::Result<()>;
     /// Maps the heap file.

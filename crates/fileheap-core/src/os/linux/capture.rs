@@ -60,7 +60,7 @@ pub(super) fn choose(
     }
     if probe(Capture::Unarmed, file).is_ok() {
         let armed = probe(Capture::Armed, file).is_ok();
-        let arming = if armed { Arming::WhenSmall } else { Arming::Never };
+        let arming = if armed { Arming::WhenItPays } else { Arming::Never };
         // A limit on descriptors may strike here although the test passed earlier.
         if let Ok(tracker) = UffdTracker::new(base, arming) {
             return Ok(Box::new(tracker));
@@ -77,7 +77,7 @@ fn make(capture: Capture, base: u64) -> io::Result<Box<dyn Tracker>> {
     Ok(match capture {
         Capture::Armed => Box::new(UffdTracker::new(base, Arming::Always)?),
         Capture::Unarmed => Box::new(UffdTracker::new(base, Arming::Never)?),
-        Capture::Auto => Box::new(UffdTracker::new(base, Arming::WhenSmall)?),
+        Capture::Auto => Box::new(UffdTracker::new(base, Arming::WhenItPays)?),
         Capture::Scan => Box::new(HashTracker::new(base, true)?),
         Capture::Pagemap => Box::new(HashTracker::new(base, false)?),
     })

@@ -71,7 +71,9 @@ pub(super) enum Query {
     Private,
     /// Private pages stored to since they were protected; protects them again.
     PrivateWritten,
-    /// Pages stored to since they were protected, where all were; protects them again.
+    /// Pages that lack protection, private or not. The kernel answers this one fastest.
+    Bare,
+    /// The same, and protects them.
     Written,
     /// As `PrivateWritten`, and all pages that were never protected get protected.
     Arm,
@@ -109,18 +111,21 @@ impl Pagemap {
         let mut arg = match query {
             Query::Private => private,
             Query::PrivateWritten => ScanArg {
-                flags: WP_MATCHING | CHECK_WPASYNC,
+                flags: CHECK_WPASYNC,
                 category_mask: FILE | WRITTEN,
                 return_mask: WRITTEN,
                 ..private
             },
-            Query::Written | Query::Arm => ScanArg {
-                flags: WP_MATCHING | CHECK_WPASYNC,
+            Query::Bare | Query::Written | Query::Arm => ScanArg {
+                flags: CHECK_WPASYNC,
                 category_mask: WRITTEN,
                 return_mask: WRITTEN,
                 ..ScanArg::default()
             },
         };
+        if query != Query::Bare && query != Query::Private {
+            arg.flags |= WP_MATCHING;
+        }
         if query == Query::Arm {
             arg.return_mask = FILE | PRESENT | SWAPPED;
         }
@@ -191,8 +196,8 @@ impl Pagemap {
     fn read_entries(&mut self, index: u64, count: usize) -> io::Result<usize> {
         let out = &mut self.entries[..count];
         let (fd, bytes) = (self.file.as_raw_fd(), count * 8);
-        // SAFETY: out has room for count entries of eight bytes.
         let got = retry(|| {
+            // SAFETY: out has room for count entries of eight bytes.
             check(unsafe { libc::pread(fd, out.as_mut_ptr().cast(), bytes, (index * 8) as _) })
         })?;
         Ok(got as usize / 8)

@@ -3,12 +3,10 @@
 use std::fs;
 use std::io;
 
-use super::sys::{Mapping, map};
+use super::sys::{HUGE_BYTES, Mapping, map};
 
 /// No reservation is made smaller than this, or than what was asked for.
 const RESERVE_MIN: u64 = 64 << 20;
-/// Where the kernel may choose: aligned for huge pages.
-const HUGE_BYTES: u64 = 2 << 20;
 
 const FLAGS: libc::c_int = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
 

@@ -5,6 +5,9 @@ use std::ops::Range;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// A huge page, where the OS page has 4 KiB.
+pub(super) const HUGE_BYTES: u64 = 2 << 20;
+
 /// The size of a page of memory on this machine.
 pub(super) fn os_page_bytes() -> u64 {
     static CACHED: AtomicU64 = AtomicU64::new(0);

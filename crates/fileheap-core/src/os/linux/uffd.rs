@@ -3,10 +3,11 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Instant;
 
 use super::capture::Tracker;
 use super::pagemap::{Pagemap, Query, iowr};
-use super::sys::{check, overlap};
+use super::sys::{HUGE_BYTES, check, overlap};
 
 const API: u64 = 0xaa;
 const FEATURE_WP_UNPOPULATED: u64 = 1 << 13;
@@ -42,13 +43,17 @@ const _: () = assert!(UFFDIO_API == 0xc018_aa3f && UFFDIO_REGISTER == 0xc020_aa0
 pub(super) enum Arming {
     Always,
     Never,
-    /// From the second harvest on, if little is mapped by then.
-    WhenSmall,
+    /// Once looking at private pages only has cost more than arming would have.
+    WhenItPays,
 }
 
-/// Beyond this many bytes looking at private pages only is cheaper (where clean memory is
-/// mapped by huge pages), and arming would break the huge pages up.
-pub(super) const SMALL_BYTES: u64 = 256 << 20;
+/// Looking at every small page of resident memory takes some 6 us a MiB, at huge pages 0.05 us,
+/// at protected pages 0.3 us: slower than this, arming makes it faster.
+const SLOW_US_PER_MIB: u64 = 1;
+/// Up to so many candidates one call for each is cheap.
+const CLOSE_LOOKS: usize = 128;
+/// About what arming costs, once.
+const ARMING_US_PER_MIB: u64 = 20;
 
 /// Protects pages and asks which lost their protection.
 #[derive(Debug)]
@@ -59,7 +64,9 @@ pub(super) struct UffdTracker {
     arming: Arming,
     harvest_count: u64,
     mapped: u64,
-    /// Pages below this offset are all protected, but for those in `bare`.
+    /// Time spent on slow harvests before arming.
+    slow_us: u64,
+    /// Pages below this offset (all or none) are protected, but for those in `bare`.
     armed: u64,
     /// Encloses the pages that were mapped or dropped since the last harvest: they lack
     /// protection although nobody stored to them.
@@ -78,22 +85,65 @@ impl UffdTracker {
         // SAFETY: arg is a valid uffdio_api.
         check(unsafe { libc::ioctl(fd.as_raw_fd(), UFFDIO_API as _, &raw mut arg) })?;
         let pagemap = Pagemap::open()?;
-        let (harvest_count, mapped, armed) = (0, 0, 0);
-        Ok(Self { fd, pagemap, base, arming, harvest_count, mapped, armed, bare: 0..0 })
+        let (harvest_count, mapped, slow_us, armed, bare) = (0, 0, 0, 0, 0..0);
+        Ok(Self { fd, pagemap, base, arming, harvest_count, mapped, slow_us, armed, bare })
+    }
+
+    fn mapped_mib(&self) -> u64 {
+        (self.mapped >> 20).max(1)
     }
 
     fn arm_if_due(&mut self) {
         self.harvest_count += 1;
-        let armed = match self.arming {
-            Arming::Always if self.harvest_count == 1 => u64::MAX,
-            // One harvest costs less than arming: whoever commits once shall not pay for it.
-            Arming::WhenSmall if self.harvest_count == 2 && self.mapped <= SMALL_BYTES => {
-                SMALL_BYTES
+        let due = match self.arming {
+            Arming::Always => self.harvest_count == 1,
+            Arming::Never => false,
+            Arming::WhenItPays => {
+                self.armed == 0 && self.slow_us > ARMING_US_PER_MIB * self.mapped_mib()
             }
-            _ => return,
         };
-        self.armed = armed;
-        self.bare = 0..armed;
+        if due {
+            self.armed = u64::MAX;
+            self.bare = 0..u64::MAX;
+        }
+    }
+
+    /// Where a huge page breaks up, its clean pages lose protection with the one stored to. So
+    /// the quick look finds candidates only; a closer one tells which are private.
+    fn scan_armed(
+        &mut self,
+        addresses: Range<u64>,
+        report: &mut dyn FnMut(Range<u64>),
+    ) -> io::Result<()> {
+        let mut candidates: Vec<Range<u64>> = Vec::new();
+        self.pagemap.scan(
+            addresses.clone(),
+            Query::Bare,
+            &mut |range| match candidates.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => candidates.push(range),
+            },
+        )?;
+        if candidates.len() <= CLOSE_LOOKS {
+            return candidates
+                .into_iter()
+                .try_for_each(|range| self.pagemap.scan(range, Query::Arm, report));
+        }
+        // Too many for a call each: only those that may come from huge pages get a closer look.
+        let mut at = addresses.start;
+        for range in candidates.into_iter().filter(holds_huge_page) {
+            self.pagemap.scan(at..range.start, Query::Written, report)?;
+            at = range.end;
+            self.pagemap.scan(range, Query::Arm, report)?;
+        }
+        self.pagemap.scan(at..addresses.end, Query::Written, report)
+    }
+
+    fn note_cost(&mut self, begun: Instant) {
+        let us = begun.elapsed().as_micros() as u64;
+        if self.armed == 0 && us > SLOW_US_PER_MIB * self.mapped_mib() {
+            self.slow_us += us;
+        }
     }
 
     fn bared(&mut self, range: &Range<u64>) {
@@ -127,24 +177,28 @@ impl Tracker for UffdTracker {
         found: &mut dyn FnMut(Range<u64>),
     ) -> io::Result<()> {
         self.arm_if_due();
+        let begun = Instant::now();
         let base = self.base;
         let mut report = |at: Range<u64>| found(at.start - base..at.end - base);
         for range in private {
-            let (armed, bare) = (self.armed, &self.bare);
-            let pieces = [
-                (0..bare.start.min(armed), Query::Written),
-                (bare.start..bare.end, Query::Arm),
-                (bare.end.min(armed)..armed, Query::Written),
-                (armed..u64::MAX, Query::PrivateWritten),
-            ];
-            for (piece, query) in pieces {
-                let part = overlap(range, &piece);
-                if !part.is_empty() {
-                    self.pagemap.scan(base + part.start..base + part.end, query, &mut report)?;
+            let bare = self.bare.clone();
+            for part in [0..bare.start, bare.clone(), bare.end..u64::MAX] {
+                let part = overlap(range, &part);
+                if part.is_empty() {
+                    continue;
+                }
+                let addresses = base + part.start..base + part.end;
+                if self.armed == 0 {
+                    self.pagemap.scan(addresses, Query::PrivateWritten, &mut report)?;
+                } else if overlap(&part, &bare).is_empty() {
+                    self.scan_armed(addresses, &mut report)?;
+                } else {
+                    self.pagemap.scan(addresses, Query::Arm, &mut report)?;
                 }
             }
         }
         self.bare = self.armed..self.armed;
+        self.note_cost(begun);
         Ok(())
     }
 
@@ -152,8 +206,12 @@ impl Tracker for UffdTracker {
         match self.arming {
             Arming::Always => "armed",
             Arming::Never => "unarmed",
-            Arming::WhenSmall if self.armed > 0 => "auto: armed",
-            Arming::WhenSmall => "auto: unarmed",
+            Arming::WhenItPays if self.armed > 0 => "auto: armed",
+            Arming::WhenItPays => "auto: unarmed",
         }
     }
+}
+
+fn holds_huge_page(range: &Range<u64>) -> bool {
+    range.start.next_multiple_of(HUGE_BYTES) + HUGE_BYTES <= range.end
 }

@@ -6,15 +6,16 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::capture::{Blind, Tracker, choose};
+use super::discard;
 use super::file::LinuxFile;
 use super::fork;
 use super::reserve::reserve;
-use super::sys::{Mapping, check, map, os_page_bytes, overlap, round_down, round_up};
-use super::{discard, uffd};
+use super::sys::{HUGE_BYTES, Mapping, check, map, os_page_bytes, overlap, round_down, round_up};
 use crate::format::PREAMBLE_BYTES;
 use crate::os::{File, Placement, View};
 
-const HUGE_BYTES: u64 = 2 << 20;
+/// Below this offset clean memory is not asked to be in huge pages: small heaps get armed.
+const HUGE_FROM_BYTES: u64 = 256 << 20;
 
 /// A mapping of a heap file.
 pub struct LinuxView {
@@ -92,9 +93,8 @@ impl LinuxView {
         self.place(&range, self.protection(state), libc::MAP_PRIVATE)?;
         // Now, not after what may still fail: no harvest may take the range for shared.
         state.remove_shared(&range);
-        // Clean memory in huge pages makes the search for private pages short. Where every page
-        // is protected one by one there can be none.
-        let far = range.start.max(uffd::SMALL_BYTES)..range.end;
+        // Clean memory in huge pages makes the search for private pages short.
+        let far = range.start.max(HUGE_FROM_BYTES)..range.end;
         if far.start < far.end {
             self.advise(&far, libc::MADV_HUGEPAGE);
         }
@@ -215,24 +215,6 @@ impl View for LinuxView {
             state.mapped = end;
         }
         state.wanted = state.wanted.max(bytes);
-        Ok(())
-    }
-
-    fn retract(&self, bytes: u64) -> io::Result<()> {
-        self.writer_only()?;
-        let mut state = self.state();
-        let keep = round_up(bytes, self.os_page).max(PREAMBLE_BYTES);
-        if keep < state.mapped {
-            let gone = keep..state.mapped;
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-            let (at, len) = (self.at(gone.start), gone.end - gone.start);
-            // SAFETY: within our reservation; the caller gives up what lies there.
-            unsafe { map(at, len, libc::PROT_NONE, flags | libc::MAP_NORESERVE, None) }?;
-            state.remove_shared(&gone);
-            state.tracker.forget(gone);
-            state.mapped = keep;
-        }
-        state.wanted = state.wanted.min(bytes);
         Ok(())
     }
 
