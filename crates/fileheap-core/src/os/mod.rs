@@ -176,6 +176,10 @@ pub trait Host: Send + Sync {
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>>;
     /// Removes a log file (only the last process to leave does so).
     fn remove_log(&self, which: usize) -> io::Result<()>;
+    /// Whether the path still leads to this file.
+    fn is_current(&self) -> io::Result<bool> {
+        Ok(true)
+    }
     /// Returns when the names of the files survive a power cut.
     fn sync_folder(&self) -> io::Result<()>;
     /// Maps the heap file.

@@ -225,6 +225,18 @@ impl File for LinuxFile {
         Ok(self.stat()?.st_blocks as u64 * 512)
     }
 
+    fn clone_from(&self, source: &dyn File) -> io::Result<()> {
+        /// `_IOW(0x94, 9, int)`: share the disk space of another file.
+        const FICLONE: libc::c_ulong = 0x4004_9409;
+        let source = source.descriptor().ok_or(io::ErrorKind::Unsupported)?;
+        // SAFETY: the request takes two descriptors and no memory.
+        retry(|| check(unsafe { libc::ioctl(self.raw(), FICLONE as _, source) })).map(drop)
+    }
+
+    fn descriptor(&self) -> Option<i32> {
+        Some(self.raw())
+    }
+
     fn window(&self, bytes: u64) -> Option<*mut u8> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(window) = windows.iter().find(|window| window.bytes() >= bytes) {

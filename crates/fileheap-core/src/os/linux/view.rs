@@ -218,6 +218,24 @@ impl View for LinuxView {
         Ok(())
     }
 
+    fn retract(&self, bytes: u64) -> io::Result<()> {
+        self.writer_only()?;
+        let mut state = self.state();
+        let keep = round_up(bytes, self.os_page).max(PREAMBLE_BYTES);
+        if keep < state.mapped {
+            let gone = keep..state.mapped;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+            let (at, len) = (self.at(gone.start), gone.end - gone.start);
+            // SAFETY: within our reservation; the caller gives up what lies there.
+            unsafe { map(at, len, libc::PROT_NONE, flags | libc::MAP_NORESERVE, None) }?;
+            state.remove_shared(&gone);
+            state.tracker.forget(gone);
+            state.mapped = keep;
+        }
+        state.wanted = state.wanted.min(bytes);
+        Ok(())
+    }
+
     fn share(&self, range: Range<u64>) -> io::Result<()> {
         self.writer_only()?;
         let mut state = self.state();

@@ -183,6 +183,14 @@ impl View for RamView {
         self.reread(&(start..end), |page| page)
     }
 
+    fn retract(&self, bytes: u64) -> io::Result<()> {
+        let mut state = self.core.state();
+        let end = bytes.next_multiple_of(PAGE_BYTES) as usize;
+        state.shadow.truncate(end);
+        state.pages.truncate(end / PAGE);
+        Ok(())
+    }
+
     fn share(&self, range: Range<u64>) -> io::Result<()> {
         self.reread(&range, |_| Page::Shared)
     }
