@@ -9,9 +9,10 @@ use super::bits::{Bits, END, WORDS};
 use super::lane::{CLASSES, Lane, Own, place};
 use super::pool::Want;
 use super::runs::Runs;
+use super::table::ZoneTable;
 use super::threads::{self, Lanes, lock};
 use super::words::{Words, bad_pointer};
-use super::zone::ZoneTable;
+
 use crate::format::{
     CELL_MAX_BYTES, EXTENT_BYTES, Entry, GRANULE_BYTES, HEAP_MAX_BYTES, PAGE_BYTES, RUN_DIRECT,
     RunKind,

@@ -9,7 +9,8 @@ use super::lane::{BATCH, CLASSES, Lane, Own, place};
 use super::runs::Runs;
 use super::threads::lock;
 use super::words::{bad_pointer, corrupt};
-use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_GRANULES};
+use super::zone::Zone;
+use crate::format::{GRANULE_BYTES, PAGE_BYTES};
 use crate::{Error, Result};
 
 /// Zones of unknown content that one search for room looks into before it takes a new one.
@@ -32,7 +33,7 @@ impl Allocator {
         let align = align.div_ceil(GRANULE_BYTES) as usize;
         if len > CLASSES || align > 1 {
             let mut cell = 0;
-            while own.cut(g, &self.table, &self.words, (len, align), 1, |at| cell = at) == 0 {
+            while own.cut(g, &self.words, (len, align), 1, |at| cell = at) == 0 {
                 self.provide(g, lane, own, len + align - 1)?;
             }
             self.mark_live(g, cell);
@@ -53,7 +54,7 @@ impl Allocator {
         let most = (own.stacks[len].room() / 2).max(1);
         let mut cells = [0; BATCH];
         let mut count = 0;
-        own.cut(g, &self.table, &self.words, (len, 1), most.min(BATCH), |cell| {
+        own.cut(g, &self.words, (len, 1), most.min(BATCH), |cell| {
             cells[count] = cell;
             count += 1;
         });
@@ -82,27 +83,23 @@ impl Allocator {
         }
         let mut runs = lock(&self.runs);
         let (number, bitmap) = runs.take_zone(g)?;
-        let page = bitmap * PAGE_BYTES;
-        self.table.install(number, page, &self.words.bitmaps(page)[1], lane);
-        own.adopt(&self.table, &self.words, number, ZONE_GRANULES as usize);
+        own.adopt(&self.table, lane, Zone::new(&self.words, number, bitmap * PAGE_BYTES));
         Ok(())
     }
 
     /// Makes a zone on file this lane's, if it is one and nobody's; returns its largest free range.
     fn claim(&self, runs: &mut Runs, lane: *mut Lane, own: &mut Own, number: u64) -> Result<usize> {
-        let known = self.table.slot(number * crate::format::ZONE_BYTES);
-        if known.is_none_or(|slot| !slot.owner().is_null()) {
+        if self.table.is_owned(number) {
             return Ok(0);
         }
         let Some(bitmap) = runs.zone_bitmap(number)? else { return Ok(0) };
         let page = bitmap * PAGE_BYTES;
-        let bitmaps = self.words.bitmaps(page);
-        if !Runs::valid_zone(bitmaps) {
+        if !Runs::valid_zone(self.words.bitmaps(page)) {
             return Err(corrupt("the bitmaps of a zone contradict each other", page, number));
         }
-        self.table.install(number, page, &bitmaps[1], lane);
-        let largest = self.table.zone(&self.words, number).map_or(0, |zone| zone.largest());
-        own.adopt(&self.table, &self.words, number, largest);
+        let zone = Zone::new(&self.words, number, page);
+        let largest = zone.largest();
+        own.adopt(&self.table, lane, zone);
         Ok(largest)
     }
 
@@ -137,12 +134,11 @@ impl Allocator {
 
     /// Frees a cell of a zone of `own`.
     pub(super) fn free_own(&self, g: &impl Ground, own: &mut Own, offset: u64) -> Result<Freed> {
-        let (number, at) = place(offset);
-        let Some(zone) = self.table.zone(&self.words, number) else {
+        let Some((_, zone)) = own.zone(&self.table, offset) else {
             return Err(bad_pointer(offset, "a page that belongs to nothing"));
         };
         let len = live_cell(self.words.bitmaps(zone.bitmap_page() * PAGE_BYTES), offset)?;
-        zone.mark_free(g, at);
+        zone.mark_free(g, &self.words, place(offset).1);
         if len > CLASSES {
             self.release(g, own, offset)?;
         } else if !own.stacks[len].push(offset) {
@@ -164,10 +160,11 @@ impl Allocator {
 
     fn give_zone(&self, g: &impl Ground, own: &mut Own, position: usize) -> Result<()> {
         let mut runs = lock(&self.runs);
-        let Some(number) = own.abandon(position) else { return Ok(()) };
-        let bitmap = self.table.zone(&self.words, number).map(|zone| zone.bitmap_page());
-        self.table.remove(number);
-        bitmap.map_or(Ok(()), |bitmap| runs.give_zone(g, number, bitmap))
+        let Some(zone) = own.abandon(position) else { return Ok(()) };
+        if let Some(slot) = self.table.of(zone.number) {
+            slot.remove();
+        }
+        runs.give_zone(g, zone.number, zone.bitmap_page())
     }
 
     pub(super) fn resize_cell(&self, g: &impl Ground, offset: u64, len: usize) -> Result<bool> {
@@ -182,10 +179,11 @@ impl Allocator {
         if slot.owner() != lane {
             return Ok(false);
         }
-        let Some(zone) = self.table.zone(&self.words, number) else { return Ok(false) };
-        let Some(behind) = zone.resize(g, at, len) else { return Ok(false) };
-        own.offer(zone.state.position.load(Relaxed), behind.len());
-        Ok(true)
+        let Some((position, zone)) = own.zone(&self.table, offset) else { return Ok(false) };
+        let done = zone.resize(g, &self.words, at, len);
+        let largest = zone.largest();
+        own.tree.set(position, largest as u16);
+        Ok(done)
     }
 
     /// Puts a cell on its way to the lane that owns its zone.
@@ -242,12 +240,8 @@ impl Allocator {
             let (other, index) = unsafe { (&mut *(*idle).own.get(), (*idle).index) };
             let cells = self.empty(g, idle, other);
             for position in 0..other.zones.len() {
-                let bound = other.tree.get(position).into();
-                let Some(number) = other.abandon(position) else { continue };
-                if let Some(slot) = self.table.slot(number * crate::format::ZONE_BYTES) {
-                    slot.owner.store(lane, std::sync::atomic::Ordering::Release);
-                }
-                own.adopt(&self.table, &self.words, number, bound);
+                let Some(zone) = other.abandon(position) else { continue };
+                own.adopt(&self.table, lane, zone);
                 any = true;
             }
             self.lanes.give_idle(index);
@@ -273,9 +267,7 @@ impl Allocator {
     /// Gives all wholly free zones of a lane back.
     pub(super) fn give_zones(&self, g: &impl Ground, own: &mut Own) -> Result<()> {
         for position in 0..own.zones.len() {
-            let Some(number) = own.zones[position] else { continue };
-            let zone = self.table.zone(&self.words, number);
-            if zone.is_some_and(|zone| zone.largest() == ZONE_GRANULES as usize) {
+            if own.zones[position].as_deref().is_some_and(Zone::is_free) {
                 self.give_zone(g, own, position)?;
             }
         }

@@ -242,7 +242,7 @@ fn everything_freed_is_one_run_again() {
     assert!(heap.stat().free_run_count <= 2);
     ram.txn.fetch_add(9, Relaxed);
     let before = heap.stat().heap_bytes;
-    let all = heap.alloc_run(&ram, before - (1 << 20), 1, false).unwrap();
+    let all = heap.alloc_run(&ram, before - (3 << 20), 1, false).unwrap();
     assert_eq!(heap.stat().heap_bytes, before);
     heap.free(&ram, all.offset).unwrap();
     ram.txn.fetch_add(9, Relaxed);
