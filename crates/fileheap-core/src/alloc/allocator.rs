@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, Mutex};
 
 use super::Ground;
-use super::bits::{Bits, END, WORDS};
+use super::bits::{self, Bits, WORDS};
 use super::lane::{CLASSES, Lane, Own, place};
 use super::pool::Want;
 use super::runs::Runs;
@@ -129,7 +129,13 @@ impl Allocator {
 
     /// Frees a cell of our own whose size is kept at hand and has room there.
     #[inline]
-    fn free_quick(&self, g: &impl Ground, own: &mut Own, page: u64, cell: u64) -> Option<Freed> {
+    pub(super) fn free_quick(
+        &self,
+        g: &impl Ground,
+        own: &mut Own,
+        page: u64,
+        cell: u64,
+    ) -> Option<Freed> {
         let [starts, live] = self.words.bitmaps(page);
         let (_, at) = place(cell);
         let (index, bit) = (at / 64, at % 64);
@@ -289,15 +295,20 @@ pub(super) fn check_request(bytes: u64, align: u64) -> Result<()> {
     Ok(())
 }
 
-/// Granules of the live cell at an offset.
-pub(super) fn live_cell([starts, live]: &[Bits; 2], offset: u64) -> Result<usize> {
+/// Granules of the cell, live or free, that starts at an offset.
+pub(super) fn started_cell(starts: &Bits, offset: u64) -> Result<usize> {
     let (_, at) = place(offset);
-    let (index, mask) = (at / 64, 1 << (at % 64));
-    if offset % GRANULE_BYTES != 0 || starts[index].load(Relaxed) & mask == 0 {
+    if offset % GRANULE_BYTES != 0 || !bits::get(starts, at) {
         return Err(bad_pointer(offset, "the inside of a cell"));
     }
-    if live[index].load(Relaxed) & mask == 0 {
+    Ok(bits::next_set(starts, at + 1) - at)
+}
+
+/// Granules of the live cell at an offset.
+pub(super) fn live_cell([starts, live]: &[Bits; 2], offset: u64) -> Result<usize> {
+    let len = started_cell(starts, offset)?;
+    if !bits::get(live, place(offset).1) {
         return Err(bad_pointer(offset, "a free cell"));
     }
-    Ok(super::bits::next_set(starts, at + 1).min(END) - at)
+    Ok(len)
 }

@@ -4,7 +4,9 @@ use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Ground;
-use super::allocator::{Allocator, Freed, check_request, granules, is_run, live_cell};
+use super::allocator::{
+    Allocator, Freed, check_request, granules, is_run, live_cell, started_cell,
+};
 use super::lane::{BATCH, CLASSES, Lane, Own, place};
 use super::runs::Runs;
 use super::threads::lock;
@@ -127,9 +129,10 @@ impl Allocator {
         if owner == lane {
             return self.free_own(g, own, offset);
         }
-        let freed = live_cell(self.words.bitmaps(slot.bitmaps.load(Relaxed)), offset)?;
+        // Whether it is live the owner finds: the words that say so are the ones it stores to most.
+        let len = started_cell(&self.words.bitmaps(slot.bitmaps.load(Relaxed))[0], offset)?;
         self.send(own, owner, offset);
-        Ok(Freed::cell(freed))
+        Ok(Freed::cell(len))
     }
 
     /// Frees a cell of a zone of `own`.
@@ -140,22 +143,23 @@ impl Allocator {
         let len = live_cell(self.words.bitmaps(zone.bitmap_page() * PAGE_BYTES), offset)?;
         zone.mark_free(g, &self.words, place(offset).1);
         if len > CLASSES {
-            self.release(g, own, offset)?;
+            self.release(g, own, &[offset])?;
         } else if !own.stacks[len].push(offset) {
-            for cell in own.stacks[len].older_half() {
-                self.release(g, own, cell)?;
-            }
+            let older = own.stacks[len].older_half();
             own.stacks[len].push(offset);
+            self.release(g, own, &older)?;
         }
         Ok(Freed::cell(len))
     }
 
-    /// Lets go of a cell, and of its zone if nothing else is in it.
-    fn release(&self, g: &impl Ground, own: &mut Own, offset: u64) -> Result<()> {
-        match own.release(&self.table, &self.words, offset) {
-            Some(position) => self.give_zone(g, own, position),
-            None => Ok(()),
+    /// Lets go of cells, and of zones in which nothing else is.
+    fn release(&self, g: &impl Ground, own: &mut Own, cells: &[u64]) -> Result<()> {
+        for cells in cells.chunk_by(|one, other| place(*one).0 == place(*other).0) {
+            if let Some(position) = own.release(&self.table, &self.words, cells) {
+                self.give_zone(g, own, position)?;
+            }
         }
+        Ok(())
     }
 
     fn give_zone(&self, g: &impl Ground, own: &mut Own, position: usize) -> Result<()> {
@@ -214,9 +218,12 @@ impl Allocator {
 
     fn free_all(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own, cells: &[u64]) {
         for &cell in cells {
-            let owner = self.table.slot(cell).map_or(std::ptr::null_mut(), |slot| slot.owner());
+            let Some(slot) = self.table.slot(cell) else { continue };
+            let owner = slot.owner();
             if owner == lane {
-                self.note(self.free_own(g, own, cell).map(drop));
+                if self.free_quick(g, own, slot.bitmaps.load(Relaxed), cell).is_none() {
+                    self.note(self.free_own(g, own, cell).map(drop));
+                }
             } else if owner.is_null() {
                 self.note(Err(bad_pointer(cell, "a cell that was freed before")));
             } else {
@@ -254,7 +261,7 @@ impl Allocator {
     pub(super) fn empty(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) -> Vec<u64> {
         for len in 1..=CLASSES {
             while let Some(cell) = own.stacks[len].pop() {
-                self.note(self.release(g, own, cell));
+                self.note(self.release(g, own, &[cell]));
             }
         }
         let mut cells = receive(lane);

@@ -77,7 +77,7 @@ impl Stack {
         self.cells.len()
     }
 
-    /// Takes the older half out.
+    /// Takes the older half out, or everything if there is but one.
     pub(super) fn older_half(&mut self) -> Vec<u64> {
         let half = self.count.div_ceil(2);
         let cells = self.cells[..half].to_vec();
@@ -194,16 +194,19 @@ impl Own {
         0
     }
 
-    /// Lets go of a busy cell that is not live. Returns the position of its zone if that is
-    /// wholly free now and not needed as spare.
+    /// Lets go of busy cells that are not live, all of one zone. Returns the position of the zone
+    /// if that is wholly free now and not needed as spare.
     pub(super) fn release(
         &mut self,
         table: &ZoneTable,
         words: &Words,
-        offset: u64,
+        cells: &[u64],
     ) -> Option<usize> {
-        let (position, zone) = self.zone(table, offset)?;
-        let free = zone.release(words, place(offset).1);
+        let (position, zone) = self.zone(table, *cells.first()?)?;
+        let mut free = 0;
+        for &cell in cells {
+            free = zone.release(words, place(cell).1);
+        }
         let largest = zone.largest();
         self.tree.set(position, largest as u16);
         if free < ZONE_GRANULES as usize || self.spare == Some(position) {

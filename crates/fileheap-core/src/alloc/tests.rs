@@ -52,6 +52,7 @@ impl Ram {
         self.pages.load(Relaxed) * PAGE_BYTES
     }
 
+    #[allow(clippy::mut_from_ref)] // Each test keeps its allocations apart.
     fn slice(&self, offset: u64, bytes: u64) -> &mut [u8] {
         assert!(offset + bytes <= RESERVED);
         // SAFETY: in range; each test only looks at what it allocated.
