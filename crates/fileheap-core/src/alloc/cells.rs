@@ -7,7 +7,7 @@ use super::Ground;
 use super::allocator::{
     Allocator, Freed, check_request, granules, is_run, live_cell, started_cell,
 };
-use super::lane::{BATCH, CLASSES, Lane, Own, place};
+use super::lane::{BATCH, CLASSES, KEEP_CELLS, Lane, Own, place};
 use super::runs::Runs;
 use super::threads::lock;
 use super::words::{bad_pointer, corrupt};
@@ -54,9 +54,9 @@ impl Allocator {
 
     fn refill(&self, g: &impl Ground, own: &mut Own, len: usize) -> usize {
         let most = (own.stacks[len].room() / 2).max(1);
-        let mut cells = [0; BATCH];
+        let mut cells = [0; KEEP_CELLS];
         let mut count = 0;
-        own.cut(g, &self.words, (len, 1), most.min(BATCH), |cell| {
+        own.cut(g, &self.words, (len, 1), most.min(KEEP_CELLS), |cell| {
             cells[count] = cell;
             count += 1;
         });
@@ -206,13 +206,18 @@ impl Allocator {
         }
     }
 
-    /// Frees what other threads have sent to this lane.
+    /// Frees one batch of what other threads have sent to this lane: no more, so that what comes
+    /// is used up as it comes, and does not run over.
     #[inline]
     fn drain(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) {
-        // SAFETY: lanes live as long as the heap; this field is shared.
-        if unsafe { (*lane).waiting.load(Relaxed) } != 0 {
-            let cells = receive(lane);
-            self.free_all(g, lane, own, &cells);
+        // SAFETY: lanes live as long as the heap; these fields are shared.
+        let (waiting, inbox) = unsafe { (&(*lane).waiting, &(*lane).inbox) };
+        if waiting.load(Relaxed) != 0 {
+            let mut inbox = lock(inbox);
+            let batch = inbox.pop().unwrap_or_default();
+            waiting.store(inbox.len(), Relaxed);
+            drop(inbox);
+            self.free_all(g, lane, own, &batch);
         }
     }
 
@@ -289,7 +294,7 @@ fn deliver(to: *mut Lane, cells: &mut Vec<u64>) {
     // SAFETY: lanes live as long as the heap; these fields are shared.
     let to = unsafe { &*to };
     let mut inbox = lock(&to.inbox);
-    inbox.append(cells);
+    inbox.push(std::mem::replace(cells, Vec::with_capacity(BATCH)));
     to.waiting.store(inbox.len(), Relaxed);
 }
 
@@ -299,7 +304,7 @@ pub(super) fn receive(lane: *mut Lane) -> Vec<u64> {
     let lane = unsafe { &*lane };
     let mut inbox = lock(&lane.inbox);
     lane.waiting.store(0, Relaxed);
-    take(&mut *inbox)
+    take(&mut *inbox).concat()
 }
 
 /// The error of a free that somebody else did, if there was one.

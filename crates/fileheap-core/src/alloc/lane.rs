@@ -14,20 +14,21 @@ use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_BYTES, ZONE_GRANULES};
 /// Sizes up to so many granules are kept at hand.
 pub(super) const CLASSES: usize = 64;
 /// Cells of one size kept at hand: no more than this, and no more bytes than that.
-const KEEP_CELLS: usize = 64;
+pub(super) const KEEP_CELLS: usize = 64;
 const KEEP_BYTES: usize = 16 * 1024;
 /// Buffers for cells of other lanes.
 const OUTBOXES: usize = 8;
 /// Cells that are handed over at once.
-pub(super) const BATCH: usize = 64;
+pub(super) const BATCH: usize = 128;
 
 /// What a thread has for itself, and a door for the others.
 pub(super) struct Lane {
     pub(super) index: usize,
     /// Touched by the lane's thread only, or by whoever has the heap to himself.
     pub(super) own: UnsafeCell<Own>,
-    /// Cells of our zones that other threads freed.
-    pub(super) inbox: Mutex<Vec<u64>>,
+    /// Cells of our zones that other threads freed, batch by batch.
+    pub(super) inbox: Mutex<Vec<Vec<u64>>>,
+    /// Batches in the inbox.
     pub(super) waiting: AtomicUsize,
 }
 
