@@ -70,7 +70,7 @@ impl Allocator {
     /// # Safety
     /// `base` is page-aligned and begins `reserved_bytes` of address space that is this heap's as
     /// long as the allocator lives. Whenever an operation runs, everything below the header's
-    /// page count is mapped, and so is what `Ground::extend` added; writable if it changes the heap.
+    /// page count is mapped, and so is what `Ground::extend` added; writable if it changes them.
     #[must_use]
     pub unsafe fn new(base: *mut u8, reserved_bytes: u64) -> Self {
         // SAFETY: passed on to our caller.

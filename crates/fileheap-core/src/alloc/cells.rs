@@ -7,7 +7,7 @@ use super::Ground;
 use super::allocator::{
     Allocator, Freed, check_request, granules, is_run, live_cell, started_cell,
 };
-use super::lane::{BATCH, CLASSES, KEEP_CELLS, Lane, Own, place};
+use super::lane::{BATCH, CLASSES, Door, KEEP_CELLS, Lane, OUTBOXES, Own, place};
 use super::runs::Runs;
 use super::threads::lock;
 use super::words::{bad_pointer, corrupt};
@@ -192,10 +192,8 @@ impl Allocator {
 
     /// Puts a cell on its way to the lane that owns its zone.
     fn send(&self, own: &mut Own, owner: *mut Lane, cell: u64) {
-        // SAFETY: lanes live as long as the heap; the index never changes.
-        let index = unsafe { (*owner).index };
-        let count = own.outboxes.len();
-        let outbox = &mut own.outboxes[index % count];
+        // By its address alone: the lane itself is in another processor's cache.
+        let outbox = &mut own.outboxes[owner.addr() / size_of::<Lane>() % OUTBOXES];
         if outbox.to != owner {
             deliver(outbox.to, &mut outbox.cells);
             outbox.to = owner;
@@ -211,7 +209,7 @@ impl Allocator {
     #[inline]
     fn drain(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) {
         // SAFETY: lanes live as long as the heap; these fields are shared.
-        let (waiting, inbox) = unsafe { (&(*lane).waiting, &(*lane).inbox) };
+        let Door { inbox, waiting } = unsafe { &(*lane).door };
         if waiting.load(Relaxed) != 0 {
             let mut inbox = lock(inbox);
             let batch = inbox.pop().unwrap_or_default();
@@ -292,7 +290,7 @@ fn deliver(to: *mut Lane, cells: &mut Vec<u64>) {
         return;
     }
     // SAFETY: lanes live as long as the heap; these fields are shared.
-    let to = unsafe { &*to };
+    let to = unsafe { &(*to).door };
     let mut inbox = lock(&to.inbox);
     inbox.push(std::mem::replace(cells, Vec::with_capacity(BATCH)));
     to.waiting.store(inbox.len(), Relaxed);
@@ -301,9 +299,9 @@ fn deliver(to: *mut Lane, cells: &mut Vec<u64>) {
 /// Takes what was sent to a lane.
 pub(super) fn receive(lane: *mut Lane) -> Vec<u64> {
     // SAFETY: lanes live as long as the heap; these fields are shared.
-    let lane = unsafe { &*lane };
-    let mut inbox = lock(&lane.inbox);
-    lane.waiting.store(0, Relaxed);
+    let door = unsafe { &(*lane).door };
+    let mut inbox = lock(&door.inbox);
+    door.waiting.store(0, Relaxed);
     take(&mut *inbox).concat()
 }
 

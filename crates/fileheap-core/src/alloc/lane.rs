@@ -17,16 +17,24 @@ pub(super) const CLASSES: usize = 64;
 pub(super) const KEEP_CELLS: usize = 64;
 const KEEP_BYTES: usize = 16 * 1024;
 /// Buffers for cells of other lanes.
-const OUTBOXES: usize = 8;
+pub(super) const OUTBOXES: usize = 8;
 /// Cells that are handed over at once.
 pub(super) const BATCH: usize = 128;
 
-/// What a thread has for itself, and a door for the others.
+/// What a thread has for itself, and a door for the others, well apart in the caches.
+#[repr(C)]
 pub(super) struct Lane {
-    pub(super) index: usize,
     /// Touched by the lane's thread only, or by whoever has the heap to himself.
     pub(super) own: UnsafeCell<Own>,
-    /// Cells of our zones that other threads freed, batch by batch.
+    pub(super) door: Door,
+    pub(super) index: usize,
+}
+
+/// Where other threads leave what they freed.
+#[repr(align(128))]
+#[derive(Default)]
+pub(super) struct Door {
+    /// Cells of our zones, batch by batch.
     pub(super) inbox: Mutex<Vec<Vec<u64>>>,
     /// Batches in the inbox.
     pub(super) waiting: AtomicUsize,
@@ -39,8 +47,7 @@ unsafe impl Sync for Lane {}
 
 impl Lane {
     pub(super) fn new(index: usize) -> Self {
-        let inbox = Mutex::new(Vec::new());
-        Self { index, own: UnsafeCell::new(Own::new()), inbox, waiting: AtomicUsize::new(0) }
+        Self { own: UnsafeCell::new(Own::new()), door: Door::default(), index }
     }
 }
 
