@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, Mutex};
 
 use super::Ground;
-use super::bits::{Bits, END, WORDS};
+use super::bits::{self, Bits, WORDS};
 use super::lane::{CLASSES, Lane, Own, place};
 use super::pool::Want;
 use super::runs::Runs;
+use super::table::ZoneTable;
 use super::threads::{self, Lanes, lock};
 use super::words::{Words, bad_pointer};
-use super::zone::ZoneTable;
+
 use crate::format::{
     CELL_MAX_BYTES, EXTENT_BYTES, Entry, GRANULE_BYTES, HEAP_MAX_BYTES, PAGE_BYTES, RUN_DIRECT,
     RunKind,
@@ -69,7 +70,7 @@ impl Allocator {
     /// # Safety
     /// `base` is page-aligned and begins `reserved_bytes` of address space that is this heap's as
     /// long as the allocator lives. Whenever an operation runs, everything below the header's
-    /// page count is mapped, and so is what `Ground::extend` added; writable if it changes the heap.
+    /// page count is mapped, and so is what `Ground::extend` added; writable if it changes them.
     #[must_use]
     pub unsafe fn new(base: *mut u8, reserved_bytes: u64) -> Self {
         // SAFETY: passed on to our caller.
@@ -128,7 +129,13 @@ impl Allocator {
 
     /// Frees a cell of our own whose size is kept at hand and has room there.
     #[inline]
-    fn free_quick(&self, g: &impl Ground, own: &mut Own, page: u64, cell: u64) -> Option<Freed> {
+    pub(super) fn free_quick(
+        &self,
+        g: &impl Ground,
+        own: &mut Own,
+        page: u64,
+        cell: u64,
+    ) -> Option<Freed> {
         let [starts, live] = self.words.bitmaps(page);
         let (_, at) = place(cell);
         let (index, bit) = (at / 64, at % 64);
@@ -292,15 +299,20 @@ pub(super) fn check_request(bytes: u64, align: u64) -> Result<()> {
     Ok(())
 }
 
-/// Granules of the live cell at an offset.
-pub(super) fn live_cell([starts, live]: &[Bits; 2], offset: u64) -> Result<usize> {
+/// Granules of the cell, live or free, that starts at an offset.
+pub(super) fn started_cell(starts: &Bits, offset: u64) -> Result<usize> {
     let (_, at) = place(offset);
-    let (index, mask) = (at / 64, 1 << (at % 64));
-    if offset % GRANULE_BYTES != 0 || starts[index].load(Relaxed) & mask == 0 {
+    if offset % GRANULE_BYTES != 0 || !bits::get(starts, at) {
         return Err(bad_pointer(offset, "the inside of a cell"));
     }
-    if live[index].load(Relaxed) & mask == 0 {
+    Ok(bits::next_set(starts, at + 1) - at)
+}
+
+/// Granules of the live cell at an offset.
+pub(super) fn live_cell([starts, live]: &[Bits; 2], offset: u64) -> Result<usize> {
+    let len = started_cell(starts, offset)?;
+    if !bits::get(live, place(offset).1) {
         return Err(bad_pointer(offset, "a free cell"));
     }
-    Ok(super::bits::next_set(starts, at + 1).min(END) - at)
+    Ok(len)
 }

@@ -4,12 +4,15 @@ use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Ground;
-use super::allocator::{Allocator, Freed, check_request, granules, is_run, live_cell};
-use super::lane::{BATCH, CLASSES, Lane, Own, place};
+use super::allocator::{
+    Allocator, Freed, check_request, granules, is_run, live_cell, started_cell,
+};
+use super::lane::{BATCH, CLASSES, Door, KEEP_CELLS, Lane, OUTBOXES, Own, place};
 use super::runs::Runs;
 use super::threads::lock;
 use super::words::{bad_pointer, corrupt};
-use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_GRANULES};
+use super::zone::Zone;
+use crate::format::{GRANULE_BYTES, PAGE_BYTES};
 use crate::{Error, Result};
 
 /// Zones of unknown content that one search for room looks into before it takes a new one.
@@ -32,7 +35,7 @@ impl Allocator {
         let align = align.div_ceil(GRANULE_BYTES) as usize;
         if len > CLASSES || align > 1 {
             let mut cell = 0;
-            while own.cut(g, &self.table, &self.words, (len, align), 1, |at| cell = at) == 0 {
+            while own.cut(g, &self.words, (len, align), 1, |at| cell = at) == 0 {
                 self.provide(g, lane, own, len + align - 1)?;
             }
             self.mark_live(g, cell);
@@ -51,9 +54,9 @@ impl Allocator {
 
     fn refill(&self, g: &impl Ground, own: &mut Own, len: usize) -> usize {
         let most = (own.stacks[len].room() / 2).max(1);
-        let mut cells = [0; BATCH];
+        let mut cells = [0; KEEP_CELLS];
         let mut count = 0;
-        own.cut(g, &self.table, &self.words, (len, 1), most.min(BATCH), |cell| {
+        own.cut(g, &self.words, (len, 1), most.min(KEEP_CELLS), |cell| {
             cells[count] = cell;
             count += 1;
         });
@@ -82,27 +85,23 @@ impl Allocator {
         }
         let mut runs = lock(&self.runs);
         let (number, bitmap) = runs.take_zone(g)?;
-        let page = bitmap * PAGE_BYTES;
-        self.table.install(number, page, &self.words.bitmaps(page)[1], lane);
-        own.adopt(&self.table, &self.words, number, ZONE_GRANULES as usize);
+        own.adopt(&self.table, lane, Zone::new(&self.words, number, bitmap * PAGE_BYTES));
         Ok(())
     }
 
     /// Makes a zone on file this lane's, if it is one and nobody's; returns its largest free range.
     fn claim(&self, runs: &mut Runs, lane: *mut Lane, own: &mut Own, number: u64) -> Result<usize> {
-        let known = self.table.slot(number * crate::format::ZONE_BYTES);
-        if known.is_none_or(|slot| !slot.owner().is_null()) {
+        if self.table.is_owned(number) {
             return Ok(0);
         }
         let Some(bitmap) = runs.zone_bitmap(number)? else { return Ok(0) };
         let page = bitmap * PAGE_BYTES;
-        let bitmaps = self.words.bitmaps(page);
-        if !Runs::valid_zone(bitmaps) {
+        if !Runs::valid_zone(self.words.bitmaps(page)) {
             return Err(corrupt("the bitmaps of a zone contradict each other", page, number));
         }
-        self.table.install(number, page, &bitmaps[1], lane);
-        let largest = self.table.zone(&self.words, number).map_or(0, |zone| zone.largest());
-        own.adopt(&self.table, &self.words, number, largest);
+        let zone = Zone::new(&self.words, number, page);
+        let largest = zone.largest();
+        own.adopt(&self.table, lane, zone);
         Ok(largest)
     }
 
@@ -130,44 +129,46 @@ impl Allocator {
         if owner == lane {
             return self.free_own(g, own, offset);
         }
-        let freed = live_cell(self.words.bitmaps(slot.bitmaps.load(Relaxed)), offset)?;
+        // Whether it is live the owner finds: the words that say so are the ones it stores to most.
+        let len = started_cell(&self.words.bitmaps(slot.bitmaps.load(Relaxed))[0], offset)?;
         self.send(own, owner, offset);
-        Ok(Freed::cell(freed))
+        Ok(Freed::cell(len))
     }
 
     /// Frees a cell of a zone of `own`.
     pub(super) fn free_own(&self, g: &impl Ground, own: &mut Own, offset: u64) -> Result<Freed> {
-        let (number, at) = place(offset);
-        let Some(zone) = self.table.zone(&self.words, number) else {
+        let Some((_, zone)) = own.zone(&self.table, offset) else {
             return Err(bad_pointer(offset, "a page that belongs to nothing"));
         };
         let len = live_cell(self.words.bitmaps(zone.bitmap_page() * PAGE_BYTES), offset)?;
-        zone.mark_free(g, at);
+        zone.mark_free(g, &self.words, place(offset).1);
         if len > CLASSES {
-            self.release(g, own, offset)?;
+            self.release(g, own, &[offset])?;
         } else if !own.stacks[len].push(offset) {
-            for cell in own.stacks[len].older_half() {
-                self.release(g, own, cell)?;
-            }
+            let older = own.stacks[len].older_half();
             own.stacks[len].push(offset);
+            self.release(g, own, &older)?;
         }
         Ok(Freed::cell(len))
     }
 
-    /// Lets go of a cell, and of its zone if nothing else is in it.
-    fn release(&self, g: &impl Ground, own: &mut Own, offset: u64) -> Result<()> {
-        match own.release(&self.table, &self.words, offset) {
-            Some(position) => self.give_zone(g, own, position),
-            None => Ok(()),
+    /// Lets go of cells, and of zones in which nothing else is.
+    fn release(&self, g: &impl Ground, own: &mut Own, cells: &[u64]) -> Result<()> {
+        for cells in cells.chunk_by(|one, other| place(*one).0 == place(*other).0) {
+            if let Some(position) = own.release(&self.table, &self.words, cells) {
+                self.give_zone(g, own, position)?;
+            }
         }
+        Ok(())
     }
 
     fn give_zone(&self, g: &impl Ground, own: &mut Own, position: usize) -> Result<()> {
         let mut runs = lock(&self.runs);
-        let Some(number) = own.abandon(position) else { return Ok(()) };
-        let bitmap = self.table.zone(&self.words, number).map(|zone| zone.bitmap_page());
-        self.table.remove(number);
-        bitmap.map_or(Ok(()), |bitmap| runs.give_zone(g, number, bitmap))
+        let Some(zone) = own.abandon(position) else { return Ok(()) };
+        if let Some(slot) = self.table.of(zone.number) {
+            slot.remove();
+        }
+        runs.give_zone(g, zone.number, zone.bitmap_page())
     }
 
     pub(super) fn resize_cell(&self, g: &impl Ground, offset: u64, len: usize) -> Result<bool> {
@@ -182,18 +183,17 @@ impl Allocator {
         if slot.owner() != lane {
             return Ok(false);
         }
-        let Some(zone) = self.table.zone(&self.words, number) else { return Ok(false) };
-        let Some(behind) = zone.resize(g, at, len) else { return Ok(false) };
-        own.offer(zone.state.position.load(Relaxed), behind.len());
-        Ok(true)
+        let Some((position, zone)) = own.zone(&self.table, offset) else { return Ok(false) };
+        let done = zone.resize(g, &self.words, at, len);
+        let largest = zone.largest();
+        own.tree.set(position, largest as u16);
+        Ok(done)
     }
 
     /// Puts a cell on its way to the lane that owns its zone.
     fn send(&self, own: &mut Own, owner: *mut Lane, cell: u64) {
-        // SAFETY: lanes live as long as the heap; the index never changes.
-        let index = unsafe { (*owner).index };
-        let count = own.outboxes.len();
-        let outbox = &mut own.outboxes[index % count];
+        // By its address alone: the lane itself is in another processor's cache.
+        let outbox = &mut own.outboxes[owner.addr() / size_of::<Lane>() % OUTBOXES];
         if outbox.to != owner {
             deliver(outbox.to, &mut outbox.cells);
             outbox.to = owner;
@@ -204,21 +204,29 @@ impl Allocator {
         }
     }
 
-    /// Frees what other threads have sent to this lane.
+    /// Frees one batch of what other threads have sent to this lane: no more, so that what comes
+    /// is used up as it comes, and does not run over.
     #[inline]
     fn drain(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) {
-        // SAFETY: lanes live as long as the heap; this field is shared.
-        if unsafe { (*lane).waiting.load(Relaxed) } != 0 {
-            let cells = receive(lane);
-            self.free_all(g, lane, own, &cells);
+        // SAFETY: lanes live as long as the heap; these fields are shared.
+        let Door { inbox, waiting } = unsafe { &(*lane).door };
+        if waiting.load(Relaxed) != 0 {
+            let mut inbox = lock(inbox);
+            let batch = inbox.pop().unwrap_or_default();
+            waiting.store(inbox.len(), Relaxed);
+            drop(inbox);
+            self.free_all(g, lane, own, &batch);
         }
     }
 
     fn free_all(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own, cells: &[u64]) {
         for &cell in cells {
-            let owner = self.table.slot(cell).map_or(std::ptr::null_mut(), |slot| slot.owner());
+            let Some(slot) = self.table.slot(cell) else { continue };
+            let owner = slot.owner();
             if owner == lane {
-                self.note(self.free_own(g, own, cell).map(drop));
+                if self.free_quick(g, own, slot.bitmaps.load(Relaxed), cell).is_none() {
+                    self.note(self.free_own(g, own, cell).map(drop));
+                }
             } else if owner.is_null() {
                 self.note(Err(bad_pointer(cell, "a cell that was freed before")));
             } else {
@@ -242,12 +250,8 @@ impl Allocator {
             let (other, index) = unsafe { (&mut *(*idle).own.get(), (*idle).index) };
             let cells = self.empty(g, idle, other);
             for position in 0..other.zones.len() {
-                let bound = other.tree.get(position).into();
-                let Some(number) = other.abandon(position) else { continue };
-                if let Some(slot) = self.table.slot(number * crate::format::ZONE_BYTES) {
-                    slot.owner.store(lane, std::sync::atomic::Ordering::Release);
-                }
-                own.adopt(&self.table, &self.words, number, bound);
+                let Some(zone) = other.abandon(position) else { continue };
+                own.adopt(&self.table, lane, zone);
                 any = true;
             }
             self.lanes.give_idle(index);
@@ -260,7 +264,7 @@ impl Allocator {
     pub(super) fn empty(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) -> Vec<u64> {
         for len in 1..=CLASSES {
             while let Some(cell) = own.stacks[len].pop() {
-                self.note(self.release(g, own, cell));
+                self.note(self.release(g, own, &[cell]));
             }
         }
         let mut cells = receive(lane);
@@ -273,9 +277,7 @@ impl Allocator {
     /// Gives all wholly free zones of a lane back.
     pub(super) fn give_zones(&self, g: &impl Ground, own: &mut Own) -> Result<()> {
         for position in 0..own.zones.len() {
-            let Some(number) = own.zones[position] else { continue };
-            let zone = self.table.zone(&self.words, number);
-            if zone.is_some_and(|zone| zone.largest() == ZONE_GRANULES as usize) {
+            if own.zones[position].as_deref().is_some_and(Zone::is_free) {
                 self.give_zone(g, own, position)?;
             }
         }
@@ -288,19 +290,19 @@ fn deliver(to: *mut Lane, cells: &mut Vec<u64>) {
         return;
     }
     // SAFETY: lanes live as long as the heap; these fields are shared.
-    let to = unsafe { &*to };
+    let to = unsafe { &(*to).door };
     let mut inbox = lock(&to.inbox);
-    inbox.append(cells);
+    inbox.push(std::mem::replace(cells, Vec::with_capacity(BATCH)));
     to.waiting.store(inbox.len(), Relaxed);
 }
 
 /// Takes what was sent to a lane.
 pub(super) fn receive(lane: *mut Lane) -> Vec<u64> {
     // SAFETY: lanes live as long as the heap; these fields are shared.
-    let lane = unsafe { &*lane };
-    let mut inbox = lock(&lane.inbox);
-    lane.waiting.store(0, Relaxed);
-    take(&mut *inbox)
+    let door = unsafe { &(*lane).door };
+    let mut inbox = lock(&door.inbox);
+    door.waiting.store(0, Relaxed);
+    take(&mut *inbox).concat()
 }
 
 /// The error of a free that somebody else did, if there was one.

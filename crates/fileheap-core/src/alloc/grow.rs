@@ -8,7 +8,7 @@ use crate::format::{CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEAP_MAX_BYTES, PAGE_BY
 use crate::{Error, ErrorKind, Result};
 
 /// Growth is this part of the file, within the bounds below.
-const STEP_PART: u64 = 16;
+const STEP_PART: u64 = 64;
 const STEP_LEAST: u64 = 256 * 1024 / PAGE_BYTES;
 const STEP_MOST: u64 = 64 * 1024 * 1024 / PAGE_BYTES;
 

@@ -2,31 +2,41 @@
 
 use std::cell::UnsafeCell;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::Ground;
+use super::table::ZoneTable;
 use super::tree::MaxTree;
 use super::words::Words;
-use super::zone::ZoneTable;
-use crate::format::{GRANULE_BYTES, ZONE_BYTES, ZONE_GRANULES};
+use super::zone::Zone;
+use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_BYTES, ZONE_GRANULES};
 
 /// Sizes up to so many granules are kept at hand.
 pub(super) const CLASSES: usize = 64;
 /// Cells of one size kept at hand: no more than this, and no more bytes than that.
-const KEEP_CELLS: usize = 64;
+pub(super) const KEEP_CELLS: usize = 64;
 const KEEP_BYTES: usize = 16 * 1024;
 /// Buffers for cells of other lanes.
-const OUTBOXES: usize = 8;
+pub(super) const OUTBOXES: usize = 8;
 /// Cells that are handed over at once.
-pub(super) const BATCH: usize = 64;
+pub(super) const BATCH: usize = 128;
 
-/// What a thread has for itself, and a door for the others.
+/// What a thread has for itself, and a door for the others, well apart in the caches.
+#[repr(C)]
 pub(super) struct Lane {
-    pub(super) index: usize,
     /// Touched by the lane's thread only, or by whoever has the heap to himself.
     pub(super) own: UnsafeCell<Own>,
-    /// Cells of our zones that other threads freed.
-    pub(super) inbox: Mutex<Vec<u64>>,
+    pub(super) door: Door,
+    pub(super) index: usize,
+}
+
+/// Where other threads leave what they freed.
+#[repr(align(128))]
+#[derive(Default)]
+pub(super) struct Door {
+    /// Cells of our zones, batch by batch.
+    pub(super) inbox: Mutex<Vec<Vec<u64>>>,
+    /// Batches in the inbox.
     pub(super) waiting: AtomicUsize,
 }
 
@@ -37,8 +47,7 @@ unsafe impl Sync for Lane {}
 
 impl Lane {
     pub(super) fn new(index: usize) -> Self {
-        let inbox = Mutex::new(Vec::new());
-        Self { index, own: UnsafeCell::new(Own::new()), inbox, waiting: AtomicUsize::new(0) }
+        Self { own: UnsafeCell::new(Own::new()), door: Door::default(), index }
     }
 }
 
@@ -76,7 +85,7 @@ impl Stack {
         self.cells.len()
     }
 
-    /// Takes the older half out.
+    /// Takes the older half out, or everything if there is but one.
     pub(super) fn older_half(&mut self) -> Vec<u64> {
         let half = self.count.div_ceil(2);
         let cells = self.cells[..half].to_vec();
@@ -98,7 +107,7 @@ pub(super) struct Own {
     /// Upper bounds of the largest free range of each zone.
     pub(super) tree: MaxTree,
     /// The zone at each position.
-    pub(super) zones: Vec<Option<u64>>,
+    pub(super) zones: Vec<Option<Box<Zone>>>,
     vacant: Vec<usize>,
     /// The one wholly free zone that we keep.
     pub(super) spare: Option<usize>,
@@ -136,76 +145,79 @@ impl Own {
         self.outboxes.iter_mut().for_each(|outbox| outbox.cells.clear());
     }
 
-    /// Adds a zone whose largest free range is at most `bound` granules long.
-    pub(super) fn adopt(&mut self, table: &ZoneTable, words: &Words, number: u64, bound: usize) {
+    /// Adds a zone that is `lane`'s now; `own` is the lane's own part.
+    pub(super) fn adopt(&mut self, table: &ZoneTable, lane: *mut Lane, zone: Box<Zone>) {
         let position = self.vacant.pop().unwrap_or(self.zones.len());
         if position == self.zones.len() {
             self.zones.push(None);
         }
-        self.zones[position] = Some(number);
-        self.tree.set(position, bound as u16);
-        if let Some(zone) = table.zone(words, number) {
-            zone.state.position.store(position, std::sync::atomic::Ordering::Relaxed);
+        self.tree.set(position, zone.largest() as u16);
+        if let Some(slot) = table.of(zone.number) {
+            slot.install(zone.bitmap_page() * PAGE_BYTES, position, lane);
         }
+        self.zones[position] = Some(zone);
     }
 
     /// Removes the zone at a position.
-    pub(super) fn abandon(&mut self, position: usize) -> Option<u64> {
-        let number = self.zones[position].take()?;
+    pub(super) fn abandon(&mut self, position: usize) -> Option<Box<Zone>> {
+        let zone = self.zones.get_mut(position)?.take()?;
         self.tree.set(position, 0);
         self.vacant.push(position);
         if self.spare == Some(position) {
             self.spare = None;
         }
-        Some(number)
+        Some(zone)
+    }
+
+    /// The zone around an offset, which is of this lane, and its position.
+    pub(super) fn zone(&mut self, table: &ZoneTable, offset: u64) -> Option<(usize, &mut Zone)> {
+        let position = table.slot(offset)?.position.load(Relaxed);
+        let zone = self.zones.get_mut(position)?.as_deref_mut()?;
+        (zone.number == place(offset).0).then_some((position, zone))
     }
 
     /// Cuts cells out of the first zone with room; see `Zone::cut`.
     pub(super) fn cut(
         &mut self,
         g: &impl Ground,
-        table: &ZoneTable,
         words: &Words,
         (len, align): (usize, usize),
         most: usize,
         mut out: impl FnMut(u64),
     ) -> usize {
-        // A range this long has room whatever its alignment, so that no zone is tried twice.
-        let sure = len + align - 1;
-        while let Some(position) = self.tree.find(sure as u16) {
-            let number = self.zones.get(position).copied().flatten();
-            let Some(zone) = number.and_then(|number| table.zone(words, number)) else {
+        while let Some(position) = self.tree.find((len + align - 1) as u16) {
+            let Some(zone) = self.zones.get_mut(position).and_then(Option::as_deref_mut) else {
                 self.tree.set(position, 0);
                 continue;
             };
-            let cut = zone.cut(g, (len, align), most, &mut out);
-            if let Some(largest) = cut.largest {
-                self.tree.set(position, largest as u16);
-            }
-            if cut.cells > 0 {
+            let cells = zone.cut(g, words, (len, align), most, &mut out);
+            self.tree.set(position, zone.largest() as u16);
+            if cells > 0 {
                 if self.spare == Some(position) {
                     self.spare = None;
                 }
-                return cut.cells;
+                return cells;
             }
         }
         0
     }
 
-    /// Lets go of a busy cell that is not live. Returns the position of its zone if that is
-    /// wholly free now and not needed as spare.
+    /// Lets go of busy cells that are not live, all of one zone. Returns the position of the zone
+    /// if that is wholly free now and not needed as spare.
     pub(super) fn release(
         &mut self,
         table: &ZoneTable,
         words: &Words,
-        offset: u64,
+        cells: &[u64],
     ) -> Option<usize> {
-        let (number, at) = place(offset);
-        let zone = table.zone(words, number)?;
-        let position = zone.state.position.load(std::sync::atomic::Ordering::Relaxed);
-        let free = zone.release(at);
-        self.offer(position, free.len());
-        if free.len() < ZONE_GRANULES as usize || self.spare == Some(position) {
+        let (position, zone) = self.zone(table, *cells.first()?)?;
+        let mut free = 0;
+        for &cell in cells {
+            free = zone.release(words, place(cell).1);
+        }
+        let largest = zone.largest();
+        self.tree.set(position, largest as u16);
+        if free < ZONE_GRANULES as usize || self.spare == Some(position) {
             return None;
         }
         if self.spare.is_none() {
@@ -213,12 +225,5 @@ impl Own {
             return None;
         }
         Some(position)
-    }
-
-    /// Notes that a zone has a free range of `len` granules.
-    pub(super) fn offer(&mut self, position: usize, len: usize) {
-        if usize::from(self.tree.get(position)) < len {
-            self.tree.set(position, len as u16);
-        }
     }
 }

@@ -233,7 +233,7 @@ impl Runs {
             let safe = |run: &FreeRun| run.freed_txn <= g.safe_txn();
             if both && (!only_safe || safe(&run) && last.as_ref().is_some_and(safe)) {
                 self.pool.remove(run.page);
-                last = Some(self.merge(g, run, |it, other| {
+                last = Some(self.merge(g, run, |other, it| {
                     other.page < it.page && it.punched == other.punched
                 })?);
             } else {

@@ -11,6 +11,8 @@ use super::lane::Lane;
 pub(super) struct Lanes {
     /// Never used by another heap of this process.
     pub(super) id: u64,
+    // Boxed: a lane must stay where it is.
+    #[allow(clippy::vec_box)]
     all: Mutex<Vec<Box<Lane>>>,
     /// Lanes whose threads have ended.
     idle: Mutex<Vec<usize>>,

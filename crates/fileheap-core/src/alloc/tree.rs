@@ -12,16 +12,15 @@ impl MaxTree {
         self.nodes.fill(0);
     }
 
-    pub(super) fn get(&self, position: usize) -> u16 {
-        self.nodes[self.leaves + position]
-    }
-
     /// Sets a value; the tree grows to hold the position.
     pub(super) fn set(&mut self, position: usize, value: u16) {
         if position >= self.leaves {
             self.widen(position + 1);
         }
         let mut node = self.leaves + position;
+        if self.nodes[node] == value {
+            return;
+        }
         self.nodes[node] = value;
         while node > 1 {
             node /= 2;

@@ -13,7 +13,7 @@ use super::threads::lock;
 use super::words::bad_pointer;
 use crate::Result;
 use crate::format::{
-    CHUNK_MAP_PAGES, Entry, HEADER_OFFSET, Header, INITIAL_BYTES, PAGE_BYTES, RunKind, ZONE_BYTES,
+    CHUNK_MAP_PAGES, Entry, HEADER_OFFSET, Header, INITIAL_BYTES, PAGE_BYTES, RunKind,
 };
 
 /// Where a new heap has its directory and its first map chunk.
@@ -87,7 +87,11 @@ impl Allocator {
             drop(receive(lane));
             // SAFETY: callers have the allocator to themselves; no other borrow is alive.
             let own = unsafe { &mut *(*lane).own.get() };
-            own.zones.iter().flatten().for_each(|&number| self.table.remove(number));
+            for zone in own.zones.iter().flatten() {
+                if let Some(slot) = self.table.of(zone.number) {
+                    slot.remove();
+                }
+            }
             own.reset();
         }
     }
@@ -108,11 +112,7 @@ impl Allocator {
             drop(self.empty(g, lane, own));
             self.give_zones(g, own)?;
         }
-        lock(&self.runs).give_unowned(g, |number| self.is_owned(number))
-    }
-
-    fn is_owned(&self, number: u64) -> bool {
-        self.table.slot(number * ZONE_BYTES).is_some_and(|slot| !slot.owner().is_null())
+        lock(&self.runs).give_unowned(g, |number| self.table.is_owned(number))
     }
 }
 
