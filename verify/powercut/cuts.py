@@ -13,9 +13,16 @@ import nbd
 
 SAID = re.compile(r"(committed|recovered|findings|tolerance) (\d+)$")
 
+PANICS_MAX = 20
+BOOT_SECONDS_MAX = 60
+
 
 class Failure(Exception):
     """The program lost or invented something, or could not start again."""
+
+
+class Unwell(Exception):
+    """The guest's kernel died by itself (emulation is not perfect): no word on the program."""
 
 
 class Boot:
@@ -39,6 +46,7 @@ class Patient:
         self.tolerance = 0
         self.age = 0
         self.durable = 0
+        self.panics = 0
 
     def start_over(self):
         guest.make_disk(self.image, self.options.fs)
@@ -61,11 +69,13 @@ class Patient:
         """The last boot: nothing is cut, the file system is unmounted."""
         if self.age == 0:
             return
-        boot, _, _ = self._run(["verify"], seed, random.Random(seed), None)
-        self.judge(boot, True)
-        if boot.recovered is None or not boot.halted:
-            raise Failure("the last boot did not finish its verify")
-        self.age = 0
+        for _ in range(4):
+            boot, _, _ = self._run(["verify"], seed, random.Random(seed), None)
+            self.judge(boot, True)
+            if boot.halted and boot.recovered is not None:
+                self.age = 0
+                return
+        raise Failure("the last boot did not finish its verify (see kernel.log)")
 
     def judge(self, boot, verified):
         if boot.verify_exit not in (None, 0):
@@ -107,6 +117,8 @@ class Patient:
         boot, failure = Boot(), None
         try:
             self._follow(boot, machine, server, plan)
+        except Unwell:
+            self.panics += 1  # as good as a power cut
         except Failure as error:
             failure = error
         finally:
@@ -125,17 +137,23 @@ class Patient:
             file.write("\n".join(boot.text) + "\n")
         if failure:
             raise failure
+        if boot.kernel_seconds is None:
+            if self.panics > PANICS_MAX:
+                raise Failure("the guest does not boot (see kernel.log); another --cpu may help")
+            return self._run(steps, seed, rng, plan)  # nothing was touched yet
         return boot, kept, lost
 
     def _follow(self, boot, machine, server, plan):
         """Listens until the cut, the guest's halt, or silence for too long."""
         began = time.monotonic()
-        deadline, cut_at = began + self.options.patience, None
+        deadline, cut_at = began + BOOT_SECONDS_MAX, None
         while not server.dead.is_set():
             now = time.monotonic()
             if cut_at and now >= cut_at:
                 return
             if now >= deadline:
+                if boot.kernel_seconds is None:
+                    raise Unwell
                 raise Failure(f"nothing happened for {self.options.patience} s (step {boot.step})")
             limit = min(0.02 if plan else 0.5, (cut_at or deadline) - now)
             try:
@@ -145,11 +163,12 @@ class Patient:
             if line is None:
                 machine.lines.put(None)
                 if not boot.halted:
-                    raise Failure("the machine stopped by itself (see kernel.log)")
+                    raise Unwell
                 return
             self.note(boot, line)
             if line.startswith("powercut: mounted"):
                 boot.kernel_seconds = time.monotonic() - began
+                deadline = time.monotonic() + self.options.patience
             if plan and cut_at is None and line == f"powercut: {plan['from']} start":
                 longest = plan["amount"] if plan["kind"] == "time" else self.options.longest
                 cut_at = time.monotonic() + longest

@@ -143,8 +143,9 @@ class Machine:
 
     def __init__(self, options, initramfs, socket_path, steps, seed, log):
         self.lines = queue.Queue()  # None: the machine is gone and everything was delivered
-        append = (f"console=ttyS0 quiet panic=-1 mitigations=off pc.steps={','.join(steps)} "
-                  f"pc.seed={seed} pc.fs={options.fs} pc.options={MOUNT[options.fs]}")
+        append = (f"console=ttyS0 quiet panic=-1 oops=panic mitigations=off "
+                  f"pc.steps={','.join(steps)} pc.seed={seed} pc.fs={options.fs} "
+                  f"pc.options={MOUNT[options.fs]}")
         command = [
             "qemu-system-x86_64", "-accel", options.accel, "-cpu", options.cpu,
             "-smp", str(options.smp), "-m", str(options.ram), "-nodefaults", "-no-user-config",

@@ -202,7 +202,8 @@ class Server:
                 return False
 
             def reply(kind, data=b""):
-                client.sendall(struct.pack(">QIII", OPT_REPLY_MAGIC, option, kind, len(data)) + data)
+                head = struct.pack(">QIII", OPT_REPLY_MAGIC, option, kind, len(data))
+                client.sendall(head + data)
 
             if option == OPT_EXPORT_NAME:
                 client.sendall(size + (b"" if no_zeroes else bytes(124)))
