@@ -99,7 +99,8 @@ fn peer_versions() -> String {
         let name = line.strip_prefix("name = ").map(|name| name.trim_matches('"'));
         if let Some(name) = name.filter(|name| PEERS.contains(name)) {
             let version = lines.next().and_then(|line| line.strip_prefix("version = "));
-            found.push(format!("{name} {}", version.unwrap_or("?").trim_matches('"')));
+            let version = version.unwrap_or("?").trim_matches('"');
+            found.push(format!("{name} {}", version.split('+').next().unwrap_or(version)));
         }
     }
     found.join(", ")
