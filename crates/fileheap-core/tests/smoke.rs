@@ -28,7 +28,10 @@ fn life(capture: Capture, tracked: bool, durability: Durability) {
     };
     let mut txn = begin(&heap);
     let at = put(&txn, b"hello, world");
-    txn.catalog().names().bind("greeting", Root { offset: at, bytes: 12, ..Root::default() }).unwrap();
+    txn.catalog()
+        .names()
+        .bind("greeting", Root { offset: at, bytes: 12, ..Root::default() })
+        .unwrap();
     assert_eq!(txn.commit().unwrap(), 1);
     for round in 0..50_u32 {
         let txn = begin(&heap);
