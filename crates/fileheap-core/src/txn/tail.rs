@@ -45,6 +45,7 @@ impl Engine {
     fn cut_held(&self, bytes: u64) -> Result<u64> {
         let mut book = self.book();
         self.checkpoint_held(&mut book, true)?;
+        self.refresh_superblock(&mut book)?;
         let bulletin = self.bulletin();
         let home = bulletin.checkpoint_txn.load(SeqCst) == bulletin.published_txn.load(SeqCst);
         // SAFETY: the header page is mapped and at rest while the writer word is held.
@@ -59,6 +60,7 @@ impl Engine {
         self.set_mapped(bytes);
         let cut = self.host.data().truncate(bytes);
         cut.map_err(|error| self.os_error("cannot cut the heap file", error))?;
+        self.synced_bytes.store(0, SeqCst);
         Ok(len - bytes)
     }
 }
