@@ -162,6 +162,9 @@ impl WriteTxn {
         let freed = self.placed(self.shared.allocator.free(self, offset))?;
         if freed.run && freed.bytes >= PAGE_BYTES {
             let range = offset..offset + freed.bytes;
+            if freed.direct {
+                self.changes.unsynced.store(true, Relaxed);
+            }
             return self.shared.engine.forget_run(&self.changes, range);
         }
         Ok(())

@@ -187,6 +187,9 @@ impl Engine {
 
     /// B4: the last writer died with the log unsettled. A whole transaction at its tail counts.
     pub(super) fn adopt_tail(&self, book: &mut Book) -> Result<()> {
+        // What the dead one stored to free pages of the file may be in the page cache only. Refining
+        // compares with it, so it must not vanish in a power cut.
+        self.sync_data()?;
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         self.catch_up(book, Some(published))?;

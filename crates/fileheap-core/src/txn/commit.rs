@@ -1,7 +1,7 @@
 //! Commit: from dirty pages to a durable, published transaction. Steps C1-C8 of PROTOCOL.md.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::book::Book;
@@ -55,6 +55,8 @@ pub struct Changes {
     pub freed: Mutex<Vec<Range<u64>>>,
     /// What freed space is safe to be written home, once somebody asked.
     pub safe: OnceLock<u64>,
+    /// Bytes that only the page cache may have were stored to space that is free, or will be.
+    pub unsynced: AtomicBool,
     /// Harvested by a commit that failed, or by the one under way.
     pub(super) carried: Vec<Range<u64>>,
 }
@@ -87,6 +89,9 @@ impl Engine {
         let (mut logged, homes) = self.send_home(&mut book, changes, durability)?;
         if !changes.tracked {
             logged = self.refine(&mut book, &logged);
+        }
+        if changes.unsynced.load(SeqCst) {
+            self.sync_data()?;
         }
         if !logged.is_empty() || !homes.is_empty() {
             self.write_log(&mut book, &logged, &homes, durability)?;
@@ -154,6 +159,7 @@ impl Engine {
             self.view.settle(range.clone()).map_err(fail)?;
         }
         if private_home {
+            changes.unsynced.store(true, SeqCst);
             for range in &fresh {
                 // SAFETY: fresh pages are mapped, ours, and at rest during commit.
                 let bytes = unsafe { self.mapped(range.clone()) };
@@ -163,6 +169,7 @@ impl Engine {
             homes.extend(fresh.iter().cloned());
         }
         self.sync_data()?;
+        changes.unsynced.store(false, SeqCst);
         if private_home {
             for range in fresh {
                 self.view.discard(range).map_err(fail)?;
@@ -246,6 +253,15 @@ impl Engine {
         }
         book.writer = None;
         let fail = |error| self.os_error("cannot open the log", error);
+        self.refresh_superblock(book)?;
+        if book.superblock.flags & LOG_LIVE == 0 {
+            // P16: what lies there was left behind by a close that was cut off. P17 would not
+            // hold for commits that went into it.
+            for which in 0..2 {
+                self.host.remove_log(which).map_err(fail)?;
+            }
+            return self.begin_log(book, generation + 1);
+        }
         if let Some(log) = self.open_log(generation & 1)?
             && log.header.generation == generation
         {

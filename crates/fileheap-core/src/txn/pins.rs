@@ -35,6 +35,7 @@ fn forget_dead_writer(bulletin: &Bulletin, index: u32) {
     let mut word = bulletin.writer.load(Acquire);
     // Again if a waiter just marked it: our lock makes the dead owner look alive to it.
     while word & super::writer::OWNER == index + 1 {
+        bulletin.log_unsettled.store(1, SeqCst);
         match bulletin.writer.compare_exchange(word, 0, SeqCst, Acquire) {
             Ok(_) => return,
             Err(now) => word = now,

@@ -28,6 +28,8 @@ impl Engine {
             return Ok(Recovery::default());
         }
         self.demand_log(&book)?;
+        // Whoever died may have left more than a log: the first writer makes sure (B4).
+        bulletin.log_unsettled.store(1, SeqCst);
         let (logs, cursor, _) = self.read_logs(&book, None)?;
         let Some(last) = cursor else { return Ok(Recovery::default()) };
         let mut found = Recovery {

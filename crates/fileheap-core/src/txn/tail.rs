@@ -16,6 +16,11 @@ impl Engine {
         }
     }
 
+    /// Makes what was done to the heap file itself survive a power cut.
+    pub fn sync_file(&self) -> Result<()> {
+        self.sync_data()
+    }
+
     /// P22: cuts the file to `bytes` if nobody else is attached and the log is home. Returns how
     /// many bytes went.
     pub fn cut_tail(&self, bytes: u64, wait: Wait) -> Result<u64> {
