@@ -153,7 +153,9 @@ impl Judge {
         else {
             return Err(format!("found state {stamp}"));
         };
-        found.compare_heap(&heap)?;
+        if bounds.lowest.is_some() {
+            found.compare_heap(&heap)?;
+        } // else P15: one superblock copy may be missing still
         let next = self.go_on(&heap, found, recorder)?;
         if self.random.once_in(2) {
             heap.close().map_err(|error| format!("cannot close: {error}"))?;

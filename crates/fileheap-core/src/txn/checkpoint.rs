@@ -36,11 +36,15 @@ impl Engine {
         };
         let before = bulletin.checkpoint_txn.load(SeqCst);
         if limit > before {
-            let pieces = book.index.plan(before, limit, None);
+            let pieces = book.index.plan_home(before, limit);
             self.write_pieces(book, &pieces)?;
             self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
-            let generation = bulletin.log_generation.load(SeqCst);
-            self.write_superblock(book, limit, book.superblock.flags, generation)?;
+            // SAFETY: the header page is mapped, and at rest while the writer word is held.
+            let file_bytes = unsafe { self.used_bytes() };
+            self.write_superblock(book, |superblock| {
+                superblock.checkpoint_txn = limit;
+                superblock.file_bytes = file_bytes;
+            })?;
             bulletin.checkpoint_txn.store(limit, SeqCst);
             book.index.forget(limit);
             if limit == published {
@@ -57,7 +61,9 @@ impl Engine {
 
     /// K6.
     fn switch_log(&self, book: &mut Book, checkpoint: u64) -> Result<()> {
-        let Some(tail) = book.writer.as_ref().map(|writer| writer.tail()) else { return Ok(()) };
+        // A writer of long ago would begin the log anew that others write to now.
+        let writer = book.writer.as_ref().filter(|writer| self.is_at_end(writer.tail()));
+        let Some(tail) = writer.map(|writer| writer.tail()) else { return Ok(()) };
         let published = self.bulletin().published_txn.load(SeqCst);
         let empty = tail.position <= crate::format::LogHeader::FIRST_FRAME;
         // The other log's last transaction is the one this log begins after.
@@ -119,21 +125,13 @@ impl Engine {
     pub(super) fn write_superblock(
         &self,
         book: &mut Book,
-        checkpoint: u64,
-        flags: u32,
-        generation: u64,
+        change: impl FnOnce(&mut Superblock),
     ) -> Result<()> {
-        // SAFETY: the header page is mapped, and at rest while the writer word is held.
-        let in_use = unsafe { self.used_bytes() };
-        let superblock = Superblock {
-            sequence: book.superblock.sequence + 1,
-            checkpoint_txn: checkpoint,
-            file_bytes: in_use,
-            log_generation: generation,
-            flags,
-            ..book.superblock
-        }
-        .sealed();
+        self.reread_superblock(book)?;
+        let mut superblock = book.superblock;
+        change(&mut superblock);
+        superblock.sequence += 1;
+        let superblock = superblock.sealed();
         let copy = book.superblock_copy ^ 1;
         let part = IoSlice::new(superblock.as_bytes());
         let written = self.host.data().write_at(Superblock::offset(copy), &[part]);
@@ -141,6 +139,25 @@ impl Engine {
         self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
         book.superblock = superblock;
         book.superblock_copy = copy;
+        Ok(())
+    }
+
+    /// The ruling superblock may be another process's by now.
+    pub(super) fn reread_superblock(&self, book: &mut Book) -> Result<()> {
+        let fail = |error| self.os_error("cannot read the superblock", error);
+        for copy in 0..2 {
+            let mut bytes = [0; size_of::<Superblock>()];
+            let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
+            if got.map_err(fail)? < bytes.len() {
+                continue;
+            }
+            let found = Superblock::from_bytes(&bytes);
+            let ours = found.is_sealed() && found.uuid == self.identity().uuid;
+            if ours && found.sequence > book.superblock.sequence {
+                book.superblock = found;
+                book.superblock_copy = copy;
+            }
+        }
         Ok(())
     }
 

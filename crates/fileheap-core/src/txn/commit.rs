@@ -8,7 +8,7 @@ use super::book::Book;
 use super::engine::Engine;
 use super::write_set::{WriteSet, merged, split};
 use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
-use crate::log::{LogWriter, Payload};
+use crate::log::{Cursor, LogWriter, Payload};
 use crate::{Error, ErrorKind, Result};
 
 /// What a commit survives.
@@ -140,7 +140,8 @@ impl Engine {
             logged = private;
         }
         let direct = durability == Durability::Power && !book.windows.is_empty();
-        if homes.is_empty() && !private_home && !direct {
+        let grown = self.grown.load(SeqCst);
+        if homes.is_empty() && !private_home && !direct && !grown {
             return Ok((logged, homes));
         }
         let fail = |error| self.os_error("cannot write the heap file", error);
@@ -157,6 +158,7 @@ impl Engine {
             homes.extend(fresh.iter().cloned());
         }
         self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        self.grown.store(false, SeqCst);
         if private_home {
             for range in fresh {
                 self.view.discard(range).map_err(fail)?;
@@ -230,14 +232,16 @@ impl Engine {
     pub(super) fn open_writer(&self, book: &mut Book) -> Result<()> {
         let generation = self.bulletin().log_generation.load(SeqCst);
         let published = self.bulletin().published_txn.load(SeqCst);
-        let fits =
-            |tail: crate::log::Cursor| tail.generation == generation && tail.txn == published;
-        if book.writer.as_ref().is_some_and(|writer| fits(writer.tail())) {
+        if book.writer.as_ref().is_some_and(|writer| self.is_at_end(writer.tail())) {
             return Ok(());
         }
         book.writer = None;
         let fail = |error| self.os_error("cannot open the log", error);
+        self.reread_superblock(book)?;
+        // P16: beside a heap that was closed cleanly a log is a leftover.
+        let live = book.superblock.flags & LOG_LIVE != 0;
         if let Some(log) = self.open_log(generation & 1)?
+            && live
             && log.header.generation == generation
         {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
@@ -250,12 +254,19 @@ impl Engine {
         self.begin_log(book, generation + 1)
     }
 
+    /// Whether the next transaction is to be written there.
+    pub(super) fn is_at_end(&self, tail: Cursor) -> bool {
+        let bulletin = self.bulletin();
+        tail.generation == bulletin.log_generation.load(SeqCst)
+            && tail.txn == bulletin.published_txn.load(SeqCst)
+    }
+
     fn read_tail(
         &self,
         log: &crate::log::LogFile,
-        from: crate::log::Cursor,
+        from: Cursor,
         published: u64,
-    ) -> Result<crate::log::Cursor> {
+    ) -> Result<Cursor> {
         let mut ignored = Vec::new();
         let tail = self.read_frames(log, from, Some(published), &mut ignored)?;
         if tail.txn == published {
@@ -277,8 +288,10 @@ impl Engine {
         if file.len().map_err(fail)? > self.log_bytes.saturating_mul(4) {
             file.truncate(self.log_bytes).map_err(fail)?;
         }
-        let checkpoint = self.bulletin().checkpoint_txn.load(SeqCst);
-        self.write_superblock(book, checkpoint, LOG_LIVE, generation)?;
+        self.write_superblock(book, |superblock| {
+            superblock.flags = LOG_LIVE;
+            superblock.log_generation = generation;
+        })?;
         let published = self.bulletin().published_txn.load(SeqCst);
         let salt = salt(generation);
         let begun = LogWriter::begin(file, self.identity().uuid, generation, published, salt);
@@ -324,7 +337,9 @@ impl Engine {
         for range in enlisted {
             let shared = self.view.share(range.clone());
             shared.map_err(|error| self.os_error("cannot map an extent", error))?;
-            book.windows.push(range.clone());
+            if !book.windows.contains(range) {
+                book.windows.push(range.clone());
+            }
         }
         Ok(())
     }

@@ -39,6 +39,8 @@ pub struct Engine {
     pub(super) slot: Option<u32>,
     pub(super) log_bytes: u64,
     pub(super) poisoned: AtomicBool,
+    /// The heap grew: the file's length must be durable before a commit that relies on it.
+    pub(super) grown: AtomicBool,
     pub(super) book: Mutex<Book>,
     identity: Superblock,
     writable: bool,
@@ -61,6 +63,7 @@ impl Engine {
             slot: parts.slot,
             log_bytes: parts.log_bytes,
             poisoned: AtomicBool::new(false),
+            grown: AtomicBool::new(false),
             book: Mutex::new(Book::new(superblock, copy)),
             identity: superblock,
             writable: parts.writable,
@@ -336,6 +339,8 @@ impl Engine {
         let data = self.host.data();
         let len = data.len().map_err(|e| self.os_error("cannot measure the file", e))?;
         let before = self.mapped_bytes();
+        // Even where the file is long enough: who made it so may have died before a sync.
+        self.grown.store(true, SeqCst);
         if total <= before {
             return Ok(false);
         }
