@@ -291,7 +291,12 @@ impl Engine {
         let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
         *keepers += 1;
         if let Some(slot) = self.slot.filter(|_| *keepers == 1 && self.host.board().is_mine()) {
-            pins::pin_newest(self.bulletin(), &self.bulletin().slots[slot as usize].keep);
+            let slot = &self.bulletin().slots[slot as usize];
+            match slot.snapshot.load(SeqCst) {
+                0 => drop(pins::pin_newest(self.bulletin(), &slot.keep)),
+                // What this process reads is pinned already; what it keeps is just that.
+                snapshot => slot.keep.store(snapshot, SeqCst),
+            }
         }
     }
 
