@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::engine::Engine;
 use super::refine::Shadows;
 use super::write_set::merged;
-use crate::format::{PAGE_BYTES, PREAMBLE_BYTES, Superblock};
+use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
 
@@ -149,6 +149,7 @@ impl Engine {
         loop {
             if self.slot.is_none() {
                 self.refresh_superblock(book)?;
+                self.demand_log(book)?;
             }
             let before = place(book);
             match self.reload_once(book, target) {
@@ -277,7 +278,7 @@ impl Engine {
     /// P11: a commit that was not synced may outlive a power cut while the growth of the file it
     /// speaks of does not. The file is given its length back, if this process may.
     fn lengthen(&self, bytes: u64) -> Result<()> {
-        let bytes = bytes.next_multiple_of(PAGE_BYTES);
+        let bytes = bytes.div_ceil(PAGE_BYTES).saturating_mul(PAGE_BYTES);
         let limit = self.identity().limit_bytes.min(self.view.reserved_bytes());
         if bytes <= self.mapped_bytes() || bytes > limit || self.may_write().is_err() {
             return Ok(());
@@ -300,8 +301,11 @@ impl Engine {
         let end = pieces.last().map_or(0, |piece| piece.offset.saturating_add(piece.bytes));
         self.lengthen(end)?;
         self.copy_pieces(book, &pieces)?;
-        // SAFETY: the header page is mapped, and the gate keeps writers of this process away.
-        self.lengthen(unsafe { self.used_bytes() })?;
+        if pieces.iter().any(|piece| (piece.offset..=end).contains(&HEADER_OFFSET)) {
+            // Only a header that came from the log is believed: its checksum held.
+            // SAFETY: it is mapped, and the gate keeps writers of this process away.
+            self.lengthen(unsafe { self.used_bytes() })?;
+        }
         for (which, log) in book.logs.iter().enumerate() {
             let used = pieces.iter().any(|piece| piece.log == which);
             if let Some(log) = log.as_ref().filter(|_| used)

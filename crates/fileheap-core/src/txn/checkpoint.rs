@@ -185,6 +185,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Both copies say that the heap was closed: it opens from either. Not synced: should this one
+    /// tear, the other rules.
+    pub(super) fn write_superblock_again(&self, book: &mut Book) -> Result<()> {
+        let again = Superblock { sequence: book.superblock.sequence + 1, ..book.superblock };
+        let (again, copy) = (again.sealed(), book.superblock_copy ^ 1);
+        let part = IoSlice::new(again.as_bytes());
+        let written = self.host.data().write_at(Superblock::offset(copy), &[part]);
+        written.map_err(|error| self.os_error("cannot write the superblock", error))?;
+        (book.superblock, book.superblock_copy) = (again, copy);
+        Ok(())
+    }
+
     /// B4: the last writer died with the log unsettled. A whole transaction at its tail counts.
     pub(super) fn adopt_tail(&self, book: &mut Book) -> Result<()> {
         // What the dead one stored to free pages of the file may be in the page cache only. Refining
