@@ -149,6 +149,7 @@ impl Engine {
         loop {
             if self.slot.is_none() {
                 self.refresh_superblock(book)?;
+                self.demand_log(book)?;
             }
             let before = place(book);
             match self.reload_once(book, target) {

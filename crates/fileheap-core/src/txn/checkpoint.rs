@@ -144,19 +144,29 @@ impl Engine {
 
     /// The ruling superblock as it is now: other processes write it, too.
     pub(super) fn refresh_superblock(&self, book: &mut Book) -> Result<()> {
-        let mut bytes = [0; size_of::<Superblock>()];
         for copy in 0..2 {
-            let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
-            let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
-            let found = Superblock::from_bytes(&bytes);
-            let ours =
-                got == bytes.len() && found.is_sealed() && found.uuid == self.identity().uuid;
-            if ours && found.sequence > book.superblock.sequence {
+            if let Some(found) = self.superblock_at(copy)?
+                && found.sequence > book.superblock.sequence
+            {
                 book.superblock = found;
                 book.superblock_copy = copy;
             }
         }
         Ok(())
+    }
+
+    /// Whether a copy is whole and ours.
+    pub(super) fn superblock_is_sound(&self, copy: u64) -> Result<bool> {
+        self.superblock_at(copy).map(|found| found.is_some())
+    }
+
+    fn superblock_at(&self, copy: u64) -> Result<Option<Superblock>> {
+        let mut bytes = [0; size_of::<Superblock>()];
+        let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
+        let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
+        let found = Superblock::from_bytes(&bytes);
+        let ours = found.is_sealed() && found.uuid == self.identity().uuid;
+        Ok((got == bytes.len() && ours).then_some(found))
     }
 
     /// K4: the other copy, with the next sequence number, synced.
@@ -177,6 +187,18 @@ impl Engine {
         self.sync_data()?;
         book.superblock = superblock;
         book.superblock_copy = copy;
+        Ok(())
+    }
+
+    /// Both copies say that the heap was closed: it opens from either. Not synced: should this one
+    /// tear, the other rules.
+    pub(super) fn write_superblock_again(&self, book: &mut Book) -> Result<()> {
+        let again = Superblock { sequence: book.superblock.sequence + 1, ..book.superblock };
+        let (again, copy) = (again.sealed(), book.superblock_copy ^ 1);
+        let part = IoSlice::new(again.as_bytes());
+        let written = self.host.data().write_at(Superblock::offset(copy), &[part]);
+        written.map_err(|error| self.os_error("cannot write the superblock", error))?;
+        (book.superblock, book.superblock_copy) = (again, copy);
         Ok(())
     }
 

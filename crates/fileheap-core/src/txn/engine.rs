@@ -170,6 +170,12 @@ impl Engine {
             if self.host.board().is_mine() && self.gate.reader_count() == 1 {
                 self.catch_up(&mut book, None)?;
             }
+            if self.seen() == u64::MAX {
+                let text = "the parent of this forked child had not read the heap yet";
+                return Err(Error::new(ErrorKind::ForkedChild, text)
+                    .at(self.host.path())
+                    .advice("open the heap in the child"));
+            }
             return Ok(self.seen());
         };
         let word = &self.bulletin().slots[slot as usize].snapshot;
