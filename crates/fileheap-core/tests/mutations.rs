@@ -92,6 +92,8 @@ mod on_files {
     use super::{Choices, ROOMY, TIGHT, bytes_of, hostile};
     use fileheap_core::{Durability, Heap, Options};
 
+    /// How many of each kind, if not 250.
+    const COUNT: &str = "FILEHEAP_MUTATIONS";
     const CHILD: &str = "FILEHEAP_MUTATIONS_IN";
 
     #[test]
@@ -115,10 +117,11 @@ mod on_files {
         let Some(dir) = std::env::var_os(CHILD) else { return };
         let path = std::path::Path::new(&dir).join("a.heap");
         let options = Options::new().durability(Durability::Process);
+        let count = std::env::var(COUNT).ok().and_then(|count| count.parse().ok()).unwrap_or(250);
         for (limit, live) in [(TIGHT, false), (ROOMY, false), (ROOMY, true)] {
             let base = hostile::sound(limit, live);
             let words = hostile::words(&base, 0);
-            for seed in 50_000..50_250 {
+            for seed in 50_000..50_000 + count {
                 println!("limit {limit}, live {live}, seed {seed}");
                 let mut images = base.clone();
                 hostile::mutate(&mut images, &words, &mut Choices(&bytes_of(seed, 24)));

@@ -9,9 +9,7 @@ use std::time::Instant;
 use super::flusher::Flusher;
 use super::{Heap, Options, Shared, identity, registry};
 use crate::alloc::{Allocator, Blank};
-use crate::format::{
-    HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock,
-};
+use crate::format::{HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
 use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait};
 use crate::txn::{Engine, Parts, take_slot};
 use crate::{Error, ErrorKind, Result};

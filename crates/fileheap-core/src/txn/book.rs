@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::engine::Engine;
 use super::write_set::merged;
-use crate::format::{PAGE_BYTES, PREAMBLE_BYTES, Superblock};
+use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
 
@@ -230,7 +230,14 @@ impl Engine {
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }
         let pieces = book.index.plan(after, upto, None);
-        self.copy_pieces(book, &pieces)
+        self.copy_pieces(book, &pieces)?;
+        // SAFETY: the header page is mapped; the gate keeps writers of this process away.
+        let (used, mapped) = (unsafe { self.used_bytes() }, self.mapped_bytes());
+        if used <= mapped {
+            return Ok(());
+        }
+        let text = format!("the header claims {used} bytes, the heap file has {mapped}");
+        Err(Error::new(ErrorKind::Corrupt, text).at(self.host.path()).offset(HEADER_OFFSET))
     }
 
     /// Copies pieces of the logs into the mapping.

@@ -263,7 +263,8 @@ pub fn forge_log(images: &mut Images, choices: &mut Choices<'_>) {
         let end = size_of::<FrameHeader>() + records.len() + contents.len();
         let frame_bytes = (end as u64).next_multiple_of(8);
         let flags = u32::from(how & 0x20 == 0);
-        let head = FrameHeader { crc: 0, flags, salt: header.salt, txn, frame_bytes, record_count: count };
+        let head =
+            FrameHeader { crc: 0, flags, salt: header.salt, txn, frame_bytes, record_count: count };
         let mut frame = head.as_bytes().to_vec();
         frame.append(&mut records);
         frame.append(&mut contents);
