@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use std::time::{Duration, Instant};
 
 use super::{LinuxHost, Scratch, in_child, spawn_child, wait_child};
 use crate::os::{Host, Lock, Mode, Wait};
