@@ -10,7 +10,7 @@ use super::flusher::Flusher;
 use super::{Heap, Options, Shared, identity, registry};
 use crate::alloc::{Allocator, Blank};
 use crate::format::{HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
-use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait};
+use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait, physical_bytes};
 use crate::txn::{Engine, Parts, take_slot};
 use crate::{Error, ErrorKind, Result};
 
@@ -161,6 +161,7 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
         slot,
         writable: options.writable,
         log_bytes: options.log_bytes,
+        private_bytes: options.private_bytes.unwrap_or_else(|| physical_bytes() / 16),
     });
     let recovered = if alone { engine.recover() } else { Ok(Default::default()) };
     let opened = engine.open_door();

@@ -43,6 +43,14 @@ impl ReadTxn {
         CatalogView::new(self.memory())
     }
 
+    /// One of the eight roots of the faces.
+    #[must_use]
+    pub fn face_root(&self, index: usize) -> u64 {
+        // SAFETY: the header page is mapped since the first begin, and at rest while we read.
+        let header = unsafe { &*self.base().add(HEADER_OFFSET as usize).cast::<Header>() };
+        header.face_roots[index]
+    }
+
     /// The bytes of a range, if it lies inside the heap.
     pub fn bytes(&self, offset: u64, bytes: u64) -> Result<&[u8]> {
         self.memory().slice(offset, bytes)

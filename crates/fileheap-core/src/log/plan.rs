@@ -1,9 +1,9 @@
 //! The index of what the log holds, and the plan that names each byte's newest value once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 
-use crate::format::{Record, RecordKind};
+use crate::format::{PAGE_BYTES, Record, RecordKind};
 
 /// One record of a committed frame and where its contents lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,12 +67,18 @@ pub struct Piece {
 #[derive(Debug, Default)]
 pub struct Index {
     spans: VecDeque<Span>,
+    /// Pages that a span with contents lies in; may name some that are home by now.
+    pages: HashSet<u64>,
 }
 
 impl Index {
     /// Adds the spans of a committed transaction.
     pub fn add(&mut self, spans: &[Span]) {
         self.spans.extend(spans);
+        for span in spans.iter().filter(|span| !span.is_home() && span.bytes > 0) {
+            let last = (span.offset + span.bytes - 1) / PAGE_BYTES;
+            self.pages.extend(span.offset / PAGE_BYTES..=last);
+        }
     }
 
     /// Forgets everything up to a transaction.
@@ -80,11 +86,21 @@ impl Index {
         while self.spans.front().is_some_and(|span| span.txn <= txn) {
             self.spans.pop_front();
         }
+        if self.spans.is_empty() {
+            self.pages.clear();
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.spans.clear();
+        self.pages.clear();
+    }
+
+    /// Whether the log may hold newer contents of a page than the heap file.
+    #[must_use]
+    pub fn names_page(&self, page: u64) -> bool {
+        self.pages.contains(&page)
     }
 
     /// Number of spans.

@@ -23,6 +23,15 @@ pub use linux::LinuxHost as SystemHost;
 #[cfg(not(target_os = "linux"))]
 pub use stub::StubHost as SystemHost;
 
+/// Memory of this machine.
+#[must_use]
+pub fn physical_bytes() -> u64 {
+    #[cfg(target_os = "linux")]
+    return linux::physical_bytes();
+    #[cfg(not(target_os = "linux"))]
+    return 4 << 30;
+}
+
 /// A file read and written by position. All methods may be called from any thread.
 #[allow(clippy::len_without_is_empty)]
 pub trait File: Send + Sync {
@@ -95,6 +104,10 @@ pub trait View: Send + Sync {
     }
     /// Prepares a range just shared for being filled in order (populates it ahead).
     fn prefault(&self, range: Range<u64>);
+    /// Whether finding dirty pages takes the longer the more private pages there are.
+    fn wants_few_private(&self) -> bool {
+        false
+    }
     /// The name of the way dirty pages are found, for `stat` and tests.
     fn capture_name(&self) -> &'static str;
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::engine::Engine;
+use super::refine::Shadows;
 use super::write_set::merged;
 use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
@@ -27,6 +28,12 @@ pub struct Book {
     pub baseline_stale: bool,
     /// Direct extents that this process stores to in place.
     pub windows: Vec<Range<u64>>,
+    /// Committed contents of hot pages.
+    pub shadows: Shadows,
+    /// Private pages, at most, in bytes, since they were last dropped.
+    pub private_bytes: u64,
+    /// Whether the last transaction named its own stores.
+    pub last_tracked: bool,
     /// What failed after the last commit had succeeded: a checkpoint, usually.
     pub trouble: Option<String>,
 }
@@ -42,6 +49,9 @@ impl Book {
             writer: None,
             baseline_stale: true,
             windows: Vec::new(),
+            shadows: Shadows::default(),
+            private_bytes: 0,
+            last_tracked: false,
             trouble: None,
         }
     }
@@ -132,6 +142,8 @@ impl Engine {
             }
             let whole = PREAMBLE_BYTES..self.mapped_bytes();
             self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
+            book.private_bytes = 0;
+            book.shadows.clear();
             book.index.clear();
             book.index.add(&spans);
             book.cursor = cursor;
@@ -246,6 +258,7 @@ impl Engine {
             return Ok(());
         }
         book.baseline_stale = true;
+        book.shadows.clear();
         let fail = |error| self.os_error("cannot read the log", error);
         self.view.set_writable(true).map_err(fail)?;
         for piece in pieces {

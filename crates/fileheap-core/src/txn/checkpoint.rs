@@ -7,12 +7,14 @@ use super::book::Book;
 use super::commit::whole_pages;
 use super::engine::Engine;
 use super::pins;
-use crate::format::{HEADER_OFFSET, Header, PAGE_BYTES, Plain, Superblock};
+use crate::format::{HEADER_OFFSET, Header, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
 use crate::log::{Cursor, LogFile, Piece};
 use crate::os::Wait;
 use crate::{Error, ErrorKind, Result};
 
 const BLOCK_BYTES: usize = 1024 * 1024;
+/// Up to this size a search for dirty pages looks at every page.
+const SMALL_HEAP_BYTES: u64 = 1 << 30;
 
 impl Engine {
     /// Carries home what no pin forbids. Waits for other writers.
@@ -44,15 +46,32 @@ impl Engine {
             bulletin.checkpoint_txn.store(limit, SeqCst);
             book.index.forget(limit);
             if limit == published {
-                let homed = pieces.iter().map(|p| p.offset..p.offset + p.bytes).collect();
-                for range in whole_pages(homed) {
-                    let dropped = self.view.discard(range);
-                    dropped.map_err(|error| self.os_error("cannot drop pages", error))?;
-                }
-                book.baseline_stale = true;
+                self.drop_private(book, &pieces)?;
             }
         }
         if switch { self.switch_log(book, limit) } else { Ok(()) }
+    }
+
+    /// K5: everything is home: private pages are copies now, good for speed only.
+    fn drop_private(&self, book: &mut Book, pieces: &[Piece]) -> Result<()> {
+        let homed = pieces.iter().map(|piece| piece.offset..piece.offset + piece.bytes);
+        let homed = whole_pages(homed.collect());
+        book.private_bytes += homed.iter().map(|range| range.end - range.start).sum::<u64>();
+        if book.private_bytes <= self.private_max(book) {
+            return Ok(());
+        }
+        let fail = |error| self.os_error("cannot drop pages", error);
+        self.view.discard(PREAMBLE_BYTES..self.mapped_bytes()).map_err(fail)?;
+        book.private_bytes = 0;
+        book.baseline_stale = true;
+        Ok(())
+    }
+
+    /// How many private pages may stay. Where dirty pages are searched for, the search is the
+    /// faster the fewer there are.
+    fn private_max(&self, book: &Book) -> u64 {
+        let searched = !book.last_tracked && self.mapped_bytes() > SMALL_HEAP_BYTES;
+        if searched || self.view.wants_few_private() { 0 } else { self.private_bytes }
     }
 
     /// K6.

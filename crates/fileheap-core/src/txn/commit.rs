@@ -84,10 +84,15 @@ impl Engine {
             self.check_length()?;
         }
         self.collect(&mut book, changes)?;
-        let (logged, homes) = self.send_home(&mut book, changes, durability)?;
+        let (mut logged, homes) = self.send_home(&mut book, changes, durability)?;
+        if !changes.tracked {
+            logged = self.refine(&mut book, &logged);
+        }
         if !logged.is_empty() || !homes.is_empty() {
             self.write_log(&mut book, &logged, &homes, durability)?;
         }
+        self.keep_shadows(&mut book);
+        book.last_tracked = changes.tracked;
         // From here on the transaction is committed: what fails now is trouble for later ones.
         let mut after = self.settle_extents(&mut book, changes);
         if after.is_err() {
@@ -107,6 +112,7 @@ impl Engine {
             let mut touched = changes.touched.lock().unwrap_or_else(PoisonError::into_inner);
             dirty.extend(touched.take());
             book.baseline_stale = true;
+            book.shadows.clear();
         } else {
             let done = self.view.harvest(&mut dirty);
             if let Err(error) = done {

@@ -29,6 +29,8 @@ pub struct Parts {
     pub writable: bool,
     /// Length of the log at which a checkpoint is due.
     pub log_bytes: u64,
+    /// Private pages that may be kept over a checkpoint.
+    pub private_bytes: u64,
 }
 
 /// One heap file, open in this process. Threads share it.
@@ -38,6 +40,7 @@ pub struct Engine {
     pub(super) gate: Gate,
     pub(super) slot: Option<u32>,
     pub(super) log_bytes: u64,
+    pub(super) private_bytes: u64,
     pub(super) poisoned: AtomicBool,
     pub(super) book: Mutex<Book>,
     identity: Superblock,
@@ -60,6 +63,7 @@ impl Engine {
             gate: Gate::default(),
             slot: parts.slot,
             log_bytes: parts.log_bytes,
+            private_bytes: parts.private_bytes,
             poisoned: AtomicBool::new(false),
             book: Mutex::new(Book::new(superblock, copy)),
             identity: superblock,

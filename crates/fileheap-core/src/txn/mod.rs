@@ -9,6 +9,7 @@ mod frozen;
 mod gate;
 mod pins;
 mod recover;
+mod refine;
 mod tail;
 mod windows;
 mod write_set;

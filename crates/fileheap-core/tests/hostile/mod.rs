@@ -16,7 +16,7 @@ use fileheap_core::{Heap, Options, WriteTxn};
 /// A heap whose limit is its length: every byte beyond what is mapped is out of range.
 pub const TIGHT: u64 = INITIAL_BYTES * 3 / 2;
 /// A heap with room to grow.
-pub const ROOMY: u64 = 8 * INITIAL_BYTES;
+pub const ROOMY: u64 = 4 * INITIAL_BYTES;
 
 /// Bytes that decide; zeros when they are used up.
 pub struct Choices<'a>(pub &'a [u8]);

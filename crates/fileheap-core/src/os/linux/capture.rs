@@ -23,6 +23,10 @@ pub(super) trait Tracker: Send {
         found: &mut dyn FnMut(Range<u64>),
     ) -> io::Result<()>;
     fn name(&self) -> &'static str;
+    /// Whether a harvest hashes every private page.
+    fn hashes_pages(&self) -> bool {
+        false
+    }
 }
 
 /// For views that are mapped read-only: nobody but the engine stores there.

@@ -52,6 +52,10 @@ impl HashTracker {
 }
 
 impl Tracker for HashTracker {
+    fn hashes_pages(&self) -> bool {
+        true
+    }
+
     fn adopt(&mut self, _range: Range<u64>) -> io::Result<()> {
         Ok(())
     }

@@ -143,6 +143,14 @@ impl LinuxHost {
     }
 }
 
+/// Memory of this machine.
+#[must_use]
+pub fn physical_bytes() -> u64 {
+    // SAFETY: sysconf takes a number and gives one.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    u64::try_from(pages).unwrap_or(0) * sys::os_page_bytes()
+}
+
 /// Magic numbers: NFS, SMB, CIFS, SMB2, AFS (two), CODA, NCP, 9P, Ceph, Lustre, GPFS, BeeGFS.
 const NETWORKS: [u32; 13] = [
     0x6969,

@@ -327,6 +327,10 @@ impl View for LinuxView {
         }
     }
 
+    fn wants_few_private(&self) -> bool {
+        self.state().tracker.hashes_pages()
+    }
+
     fn capture_name(&self) -> &'static str {
         self.state().tracker.name()
     }
