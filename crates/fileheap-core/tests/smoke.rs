@@ -49,6 +49,7 @@ fn life(capture: Capture, tracked: bool, durability: Durability) {
     let big = begin(&heap);
     let extent = big.alloc(5 << 20, 4096).unwrap();
     unsafe { big.resolve(extent).write_bytes(7, 5 << 20) };
+    big.touch(extent, 5 << 20);
     let direct = big.alloc_direct(3 << 20, true).unwrap();
     unsafe { big.resolve(direct.offset).add(100).write(9) };
     big.commit().unwrap();

@@ -18,11 +18,17 @@ use crate::{Error, ErrorKind, Result};
 /// transaction itself, so no allocation can be under way.
 pub struct WriteTxn {
     shared: Arc<Shared>,
+    /// At hand: every allocation asks for it.
+    base: usize,
     changes: Changes,
     number: u64,
     durability: Durability,
     ended: bool,
 }
+
+/// From this size on an allocation is filled in place: mapped shared until the commit, so that it
+/// takes no anonymous memory. Below it two system calls cost more than a copy.
+const SHARED_BYTES: u64 = 8 * EXTENT_BYTES;
 
 /// What was allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +50,7 @@ impl WriteTxn {
         let refreshes = shared.engine.refreshes();
         let txn = Self {
             shared: shared.clone(),
+            base: shared.engine.view().base() as usize,
             changes,
             number,
             durability: shared.durability,
@@ -79,12 +86,14 @@ impl WriteTxn {
 
     /// The address of offset 0.
     #[must_use]
+    #[inline]
     pub fn base(&self) -> *mut u8 {
-        self.shared.engine.view().base()
+        self.base as *mut u8
     }
 
     /// The address of an offset.
     #[must_use]
+    #[inline]
     pub fn resolve(&self, offset: u64) -> *mut u8 {
         self.base().wrapping_add(offset as usize)
     }
@@ -103,18 +112,22 @@ impl WriteTxn {
         unsafe { Catalog::new(self) }
     }
 
-    /// Allocates. From 2 MiB on it is an extent, filled in place without being logged.
+    /// Allocates. Large allocations are not logged: they go home at commit, from 16 MiB on as they
+    /// are filled.
     #[inline]
     pub fn alloc(&self, bytes: u64, align: u64) -> Result<u64> {
-        if bytes >= EXTENT_BYTES {
+        if bytes >= SHARED_BYTES {
             return self.alloc_extent(bytes, align, false).map(|made| made.offset);
         }
-        self.placed(self.shared.allocator.alloc(self, bytes, align))
+        match self.shared.allocator.alloc(self, bytes, align) {
+            Ok(offset) => Ok(offset),
+            error => self.placed(error),
+        }
     }
 
     /// Allocates memory that reads as zeros.
     pub fn alloc_zeroed(&self, bytes: u64, align: u64) -> Result<u64> {
-        if bytes < EXTENT_BYTES {
+        if bytes < SHARED_BYTES {
             return self.placed(self.shared.allocator.alloc_zeroed(self, bytes, align));
         }
         self.zeroed_extent(bytes, align, false).map(|made| made.offset)
@@ -159,8 +172,11 @@ impl WriteTxn {
     /// Frees an allocation.
     #[inline]
     pub fn free(&self, offset: u64) -> Result<()> {
-        let freed = self.placed(self.shared.allocator.free(self, offset))?;
-        if freed.run && freed.bytes >= PAGE_BYTES {
+        let freed = match self.shared.allocator.free(self, offset) {
+            Ok(freed) => freed,
+            Err(error) => return self.placed(Err(error)),
+        };
+        if freed.run && (freed.direct || freed.bytes >= SHARED_BYTES) {
             let range = offset..offset + freed.bytes;
             return self.shared.engine.forget_run(&self.changes, range);
         }
@@ -326,7 +342,7 @@ impl Drop for WriteTxn {
 impl Ground for WriteTxn {
     #[inline]
     fn base(&self) -> *mut u8 {
-        self.shared.engine.view().base()
+        Self::base(self)
     }
 
     #[inline]
@@ -359,7 +375,7 @@ impl Ground for WriteTxn {
 impl Cells for WriteTxn {
     #[inline]
     fn base(&self) -> *mut u8 {
-        self.shared.engine.view().base()
+        Self::base(self)
     }
 
     fn file_bytes(&self) -> u64 {
