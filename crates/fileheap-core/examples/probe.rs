@@ -14,6 +14,7 @@ fn main() {
     let heap = Heap::create(&path, &Options::new()).unwrap();
     let mut txn = heap.begin_write().unwrap();
     let at = txn.alloc(megs << 20, 4096).unwrap();
+    // SAFETY: within an allocation of this transaction, which nobody else uses.
     unsafe { txn.resolve(at).write_bytes(1, (megs as usize) << 20) };
     txn.set_face_root(0, at);
     txn.commit().unwrap();
@@ -55,6 +56,7 @@ fn main() {
             }
             for _ in 0..words {
                 let word = at + random() * 8;
+                // SAFETY: within an allocation of this transaction, which nobody else uses.
                 unsafe { txn.resolve(word).cast::<u64>().write(seed_of(word)) };
                 txn.touch(word, 8);
             }

@@ -119,7 +119,7 @@ impl<'a> FrameScan<'a> {
         let records = header.record_count.saturating_mul(size_of::<Record>() as u64);
         let plausible = header.salt == at.salt
             && header.txn == at.txn
-            && header.frame_bytes.is_multiple_of(8)
+            && header.frame_bytes % 8 == 0
             && header.frame_bytes >= records.saturating_add(head as u64)
             && header.frame_bytes <= self.file_bytes.saturating_sub(at.position);
         if !plausible || !self.fill(at.position, header.frame_bytes as usize)? {

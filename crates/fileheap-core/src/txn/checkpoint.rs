@@ -169,9 +169,8 @@ impl Engine {
         let published = bulletin.published_txn.load(SeqCst);
         self.catch_up(book, Some(published))?;
         let generation = bulletin.log_generation.load(SeqCst);
-        if let Some(log) = self.open_log(generation & 1)?
-            && log.header.generation == generation
-        {
+        let log = self.open_log(generation & 1)?;
+        if let Some(log) = log.filter(|log| log.header.generation == generation) {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
             let mut spans = Vec::new();
             let tail = self.read_frames(&log, from, None, &mut spans)?;

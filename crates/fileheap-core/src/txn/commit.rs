@@ -243,9 +243,8 @@ impl Engine {
         }
         book.writer = None;
         let fail = |error| self.os_error("cannot open the log", error);
-        if let Some(log) = self.open_log(generation & 1)?
-            && log.header.generation == generation
-        {
+        let log = self.open_log(generation & 1)?;
+        if let Some(log) = log.filter(|log| log.header.generation == generation) {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
             let tail = self.read_tail(&log, from, published)?;
             book.writer = Some(LogWriter::resume(&log, tail).map_err(fail)?);
