@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering::SeqCst;
 
 use super::commit::{Changes, whole_pages};
 use super::engine::Engine;
@@ -13,7 +14,7 @@ impl Engine {
     pub fn abort(&self, changes: &mut Changes) -> Result<()> {
         let done = self.undo(changes);
         if done.is_err() {
-            self.poisoned.store(true, std::sync::atomic::Ordering::SeqCst);
+            self.poisoned.store(true, SeqCst);
         }
         done
     }
@@ -22,8 +23,12 @@ impl Engine {
         let mut book = self.book();
         changes.tracked = false; // the harvest also names what the caller forgot to name
         self.collect(&mut book, changes)?;
+        let unsynced = changes.unsynced.load(SeqCst);
         let dirty = std::mem::take(changes).into_dirty();
         let fail = |error| self.os_error("cannot undo the transaction", error);
+        if unsynced || !dirty.1.is_empty() {
+            self.sync_data()?; // refining compares with what the file has: see `adopt_tail`
+        }
         for extent in &dirty.1 {
             self.view.unshare(extent.clone()).map_err(fail)?;
         }
