@@ -47,7 +47,7 @@
 //! - Stores must happen between `begin_write` and `commit`; a store at another time may be lost, or
 //!   be taken into a later transaction.
 //! - A transaction keeps the pages it stores to in memory until it commits, except in extents (from
-//!   2 MiB on) that it allocated itself.
+//!   16 MiB on) that it allocated itself.
 //!
 //! # It is not
 //! - a database: there are no queries, no schema, no server;
