@@ -116,7 +116,10 @@ impl Runs {
                 }
                 Ok((entry, kind))
             }
-            _ => Err(corrupt("no run begins where one should", page * PAGE_BYTES, entry.0)),
+            _ => {
+                let offset = page.saturating_mul(PAGE_BYTES);
+                Err(corrupt("no run begins where one should", offset, entry.0))
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::engine::Engine;
 use super::refine::Shadows;
 use super::write_set::merged;
-use crate::format::{PAGE_BYTES, PREAMBLE_BYTES, Superblock};
+use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
 
@@ -275,6 +275,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Everything above relies on it that what the header counts is mapped.
+    fn check_page_count(&self) -> Result<()> {
+        // SAFETY: the header page is mapped; the gate keeps writers of this process away.
+        let (used, mapped) = (unsafe { self.used_bytes() }, self.mapped_bytes());
+        if used <= mapped {
+            return Ok(());
+        }
+        let text = format!("the header claims {used} bytes, the heap file has {mapped}");
+        Err(Error::new(ErrorKind::Corrupt, text).at(self.host.path()).offset(HEADER_OFFSET))
+    }
+
     /// Copies in what transactions `after < t <= upto` wrote. False if a log that it came from was
     /// begun anew meanwhile: then it may be anything.
     fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<bool> {
@@ -285,12 +296,13 @@ impl Engine {
         }
         let pieces = book.index.plan(after, upto, None);
         self.copy_pieces(book, &pieces)?;
+        self.check_page_count()?;
         for (which, log) in book.logs.iter().enumerate() {
             let used = pieces.iter().any(|piece| piece.log == which);
-            if let Some(log) = log.as_ref().filter(|_| used)
-                && !self.still(log)?
-            {
-                return Ok(false);
+            if let Some(log) = log.as_ref().filter(|_| used) {
+                if !self.still(log)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

@@ -204,16 +204,15 @@ impl Engine {
 
     /// B4: the last writer died with the log unsettled. A whole transaction at its tail counts.
     pub(super) fn adopt_tail(&self, book: &mut Book) -> Result<()> {
-        // What the dead one stored to free pages of the file may be in the page cache only. Refining
-        // compares with it, so it must not vanish in a power cut.
+        // What the dead one stored to free pages of the file may be in the page cache only.
+        // Refining compares with it, so it must not vanish in a power cut.
         self.sync_data()?;
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         self.catch_up(book, Some(published))?;
         let generation = bulletin.log_generation.load(SeqCst);
-        if let Some(log) = self.open_log(generation & 1)?
-            && log.header.generation == generation
-        {
+        let log = self.open_log(generation & 1)?;
+        if let Some(log) = log.filter(|log| log.header.generation == generation) {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
             let mut spans = Vec::new();
             let tail = self.read_frames(&log, from, None, &mut spans)?;

@@ -258,9 +258,8 @@ impl Engine {
             }
             return self.begin_log(book, generation + 1);
         }
-        if let Some(log) = self.open_log(generation & 1)?
-            && log.header.generation == generation
-        {
+        let log = self.open_log(generation & 1)?;
+        if let Some(log) = log.filter(|log| log.header.generation == generation) {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
             let tail = self.read_tail(&log, from, published)?;
             book.writer = Some(LogWriter::resume(&log, tail).map_err(fail)?);
