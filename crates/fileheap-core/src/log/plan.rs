@@ -123,6 +123,17 @@ impl Index {
         plan(chosen, limit)
     }
 
+    /// The plan for carrying `after < t <= upto` home. What later transactions wrote home already
+    /// stays as it is: they took space that was free in every state from `upto` on.
+    #[must_use]
+    pub fn plan_home(&self, after: u64, upto: u64) -> Vec<Piece> {
+        let newest_first = self.spans.iter().rev();
+        plan(
+            newest_first.filter(|span| span.txn > after && (span.txn <= upto || span.is_home())),
+            None,
+        )
+    }
+
     /// Ranges that these transactions declared to be home, newest last.
     pub fn home_ranges(&self, after: u64, upto: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         let chosen = self.spans.iter().filter(move |span| span.txn > after && span.txn <= upto);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering::SeqCst;
 
 use super::commit::{Changes, whole_pages};
 use super::engine::Engine;
@@ -22,10 +23,14 @@ impl Engine {
         let mut book = self.book();
         changes.tracked = false; // the harvest also names what the caller forgot to name
         self.collect(&mut book, changes)?;
+        let unsynced = changes.unsynced.load(SeqCst);
         let dirty = std::mem::take(changes).into_dirty();
         let fail = |error| self.os_error("cannot undo the transaction", error);
         for extent in &dirty.1 {
             self.view.unshare(extent.clone()).map_err(fail)?;
+        }
+        if unsynced || !dirty.1.is_empty() {
+            self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
         }
         let pages = whole_pages(dirty.0);
         for range in &pages {

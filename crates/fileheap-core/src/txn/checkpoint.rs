@@ -38,7 +38,7 @@ impl Engine {
         };
         let before = bulletin.checkpoint_txn.load(SeqCst);
         if limit > before {
-            let pieces = book.index.plan(before, limit, None);
+            let pieces = book.index.plan_home(before, limit);
             self.write_pieces(book, &pieces)?;
             self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
             let generation = bulletin.log_generation.load(SeqCst);

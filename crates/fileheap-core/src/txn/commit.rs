@@ -1,12 +1,12 @@
 //! Commit: from dirty pages to a durable, published transaction. Steps C1-C8 of PROTOCOL.md.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::book::Book;
 use super::engine::Engine;
-use super::write_set::{WriteSet, merged, split};
+use super::write_set::{Areas, WriteSet, merged, split};
 use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
 use crate::log::{LogWriter, Payload};
 use crate::{Error, ErrorKind, Result};
@@ -46,7 +46,7 @@ pub struct Changes {
     /// Ranges so named.
     pub touched: Mutex<WriteSet>,
     /// Space taken while it was free and safe.
-    pub claimed: Mutex<Vec<Range<u64>>>,
+    pub claimed: Mutex<Areas>,
     /// Extents made by this transaction.
     pub extents: Mutex<Vec<FreshExtent>>,
     /// Direct extents whose stores are to be atomic in this transaction.
@@ -55,6 +55,8 @@ pub struct Changes {
     pub freed: Mutex<Vec<Range<u64>>>,
     /// What freed space is safe to be written home, once somebody asked.
     pub safe: OnceLock<u64>,
+    /// The heap file got stores that later logs are compared with before anybody syncs it.
+    pub unsynced: AtomicBool,
     /// Harvested by a commit that failed, or by the one under way.
     pub(super) carried: Vec<Range<u64>>,
 }
@@ -85,6 +87,7 @@ impl Engine {
         }
         self.collect(&mut book, changes)?;
         let (mut logged, homes) = self.send_home(&mut book, changes, durability)?;
+        book.shadows.forget(&homes);
         if !changes.tracked {
             logged = self.refine(&mut book, &logged);
         }
@@ -133,8 +136,7 @@ impl Engine {
     ) -> Result<(Vec<Range<u64>>, Vec<Range<u64>>)> {
         let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
         let mut homes: Vec<_> = extents.iter().map(|extent| extent.range.clone()).collect();
-        let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let claimed = merged(claimed, 0);
+        let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges();
         // Stores to shared pages are in the file already, whatever a caller touched.
         let shared = merged(homes.iter().chain(&book.windows).cloned().collect(), 0);
         let private = split(&changes.carried, &shared).1;
@@ -146,7 +148,8 @@ impl Engine {
             logged = private;
         }
         let direct = durability == Durability::Power && !book.windows.is_empty();
-        if homes.is_empty() && !private_home && !direct {
+        let unsynced = changes.unsynced.load(SeqCst);
+        if homes.is_empty() && !private_home && !direct && !unsynced {
             return Ok((logged, homes));
         }
         let fail = |error| self.os_error("cannot write the heap file", error);
@@ -163,6 +166,7 @@ impl Engine {
             homes.extend(fresh.iter().cloned());
         }
         self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        changes.unsynced.store(false, SeqCst);
         if private_home {
             for range in fresh {
                 self.view.discard(range).map_err(fail)?;
@@ -318,6 +322,7 @@ impl Engine {
 
     /// P23: direct extents leave the log again before the next store goes straight to them.
     fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
+        book.shadows.forget(enlisted);
         let pieces = book.index.plan(0, u64::MAX, Some(enlisted));
         self.write_pieces(book, &pieces)?;
         self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
