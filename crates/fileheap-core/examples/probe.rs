@@ -5,6 +5,16 @@ use std::time::Instant;
 fn main() {
     let mut args = std::env::args().skip(1);
     let what = args.next().unwrap_or_default();
+    if what == "again" {
+        let path = std::env::current_dir().unwrap().join("target/probe.heap");
+        let start = Instant::now();
+        let heap = Heap::open(&path, &Options::new()).unwrap();
+        let opened = start.elapsed();
+        let read = heap.begin_read().unwrap();
+        std::hint::black_box(read.face_root(0));
+        println!("open {opened:?}, with read {:?}", start.elapsed());
+        return;
+    }
     let count: u64 = args.next().and_then(|n| n.parse().ok()).unwrap_or(1000);
     let path = std::env::current_dir().unwrap().join("target/probe.heap");
     for end in ["", "-log0", "-log1"] {

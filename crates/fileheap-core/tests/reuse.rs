@@ -8,7 +8,7 @@ use fileheap_core::{Durability, Heap, Options, ReadTxn, WriteTxn};
 const MIB: u64 = 1 << 20;
 
 fn options() -> Options {
-    Options::new().limit_bytes(512 * MIB).log_bytes(MIB)
+    Options::new().base(0).limit_bytes(512 * MIB).log_bytes(MIB)
 }
 
 fn open(disk: &RamDisk) -> Heap {

@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use super::{Plain, checksum};
+use super::{Plain, short_checksum};
 
 /// The frame closes its transaction.
 pub const FRAME_COMMIT: u32 = 1;
@@ -40,7 +40,7 @@ impl LogHeader {
     /// The same with its checksum set.
     #[must_use]
     pub fn sealed(mut self) -> Self {
-        self.crc = checksum(0, &self.as_bytes()[..offset_of!(Self, crc)]);
+        self.crc = short_checksum(0, &self.as_bytes()[..offset_of!(Self, crc)]);
         self
     }
 
@@ -48,7 +48,7 @@ impl LogHeader {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.magic == Self::MAGIC
-            && self.crc == checksum(0, &self.as_bytes()[..offset_of!(Self, crc)])
+            && self.crc == short_checksum(0, &self.as_bytes()[..offset_of!(Self, crc)])
     }
 }
 

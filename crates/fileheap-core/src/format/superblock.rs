@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use super::{PAGE_BYTES, Plain, checksum};
+use super::{PAGE_BYTES, Plain, short_checksum};
 
 /// The log files hold committed data that the heap file may lack.
 pub const LOG_LIVE: u32 = 1;
@@ -64,13 +64,13 @@ impl Superblock {
     /// The same with its checksum set.
     #[must_use]
     pub fn sealed(mut self) -> Self {
-        self.crc = checksum(0, &self.as_bytes()[..offset_of!(Self, crc)]);
+        self.crc = short_checksum(0, &self.as_bytes()[..offset_of!(Self, crc)]);
         self
     }
 
     /// Whether the checksum holds.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        self.crc == checksum(0, &self.as_bytes()[..offset_of!(Self, crc)])
+        self.crc == short_checksum(0, &self.as_bytes()[..offset_of!(Self, crc)])
     }
 }

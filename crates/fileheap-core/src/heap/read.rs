@@ -84,7 +84,8 @@ pub(super) unsafe fn memory(shared: &Shared) -> Memory<'_> {
     }
 }
 
-/// Holds the space of everything that was allocated when it was made: other processes may free
+/// Holds the space of everything allocated in the state it was made in (that of the read guard
+/// open at the time, if there is one): other processes may free
 /// it, but nobody reuses it. For foreign garbage collectors that hold raw pointers.
 pub struct Keeper {
     shared: Arc<Shared>,

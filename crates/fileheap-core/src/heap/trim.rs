@@ -43,6 +43,10 @@ impl Heap {
             engine.punch(bytes.clone())?;
             report.punched_bytes += bytes.end - bytes.start;
         }
+        if !holes.is_empty() {
+            // A hole that a power cut undid would show what lay there instead of zeros.
+            engine.sync_file()?;
+        }
         report.cut_bytes = engine.cut_tail(pages * PAGE_BYTES, Wait::Forever)?;
         Ok(report)
     }

@@ -179,6 +179,9 @@ impl WriteTxn {
         };
         if freed.run && (freed.direct || freed.bytes >= SHARED_BYTES) {
             let range = offset..offset + freed.bytes;
+            if freed.direct {
+                self.changes.unsynced.store(true, Relaxed);
+            }
             return self.shared.engine.forget_run(&self.changes, range);
         }
         Ok(())

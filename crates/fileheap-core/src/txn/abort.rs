@@ -14,7 +14,7 @@ impl Engine {
     pub fn abort(&self, changes: &mut Changes) -> Result<()> {
         let done = self.undo(changes);
         if done.is_err() {
-            self.poisoned.store(true, std::sync::atomic::Ordering::SeqCst);
+            self.poisoned.store(true, SeqCst);
         }
         done
     }
@@ -26,11 +26,11 @@ impl Engine {
         let unsynced = changes.unsynced.load(SeqCst);
         let dirty = std::mem::take(changes).into_dirty();
         let fail = |error| self.os_error("cannot undo the transaction", error);
+        if unsynced || !dirty.1.is_empty() {
+            self.sync_data()?; // refining compares with what the file has: see `adopt_tail`
+        }
         for extent in &dirty.1 {
             self.view.unshare(extent.clone()).map_err(fail)?;
-        }
-        if unsynced || !dirty.1.is_empty() {
-            self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
         }
         let pages = whole_pages(dirty.0);
         for range in &pages {

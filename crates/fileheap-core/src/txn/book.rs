@@ -10,6 +10,10 @@ use crate::format::{PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
 
+/// So often the logs are read again although nobody seems to change them.
+const RELOAD_TRIES: u32 = 20;
+const RELOAD_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// What only one thread at a time may read or change.
 pub struct Book {
     /// As last read or written.
@@ -71,20 +75,28 @@ impl Engine {
         }
         self.map_whole_file()?;
         let from = self.seen();
-        let (cursor, spans) = match self.follow(book, target)? {
-            Some(found) if from != u64::MAX => found,
-            _ => return self.reload(book, target),
-        };
-        if cursor.txn == from {
+        // An error on the way may be the race with a writer that reuses a log: reload tells.
+        if from != u64::MAX && self.catch_up_from(book, from, target).unwrap_or(false) {
             return Ok(());
+        }
+        self.reload(book, target)
+    }
+
+    /// Goes on from the state `from`; false when the trail is lost.
+    fn catch_up_from(&self, book: &mut Book, from: u64, target: Option<u64>) -> Result<bool> {
+        let Some((cursor, spans)) = self.follow(book, target)? else { return Ok(false) };
+        if cursor.txn == from {
+            return Ok(true);
         }
         book.cursor = Some(cursor);
         book.index.forget(self.checkpointed(target.is_none(), book));
         book.index.add(&spans);
-        self.copy_in(book, from, cursor.txn)?;
+        if !self.copy_in(book, from, cursor.txn)? {
+            return Ok(false);
+        }
         self.set_seen(cursor.txn);
         self.count_refresh();
-        Ok(())
+        Ok(true)
     }
 
     /// Reads on in the logs from the cursor; None when the trail is lost.
@@ -129,39 +141,64 @@ impl Engine {
 
     /// Starts over: drops every private page and reads both logs from their beginnings.
     fn reload(&self, book: &mut Book, target: Option<u64>) -> Result<()> {
-        for _ in 0..1000 {
-            let (logs, cursor, spans) = self.read_logs(book, target)?;
-            let reached = cursor.map_or(self.checkpointed(true, book), |cursor| cursor.txn);
-            let mut stable = target.is_none_or(|target| target == reached);
-            for log in &logs {
-                stable &= self.still(log)?;
+        let place = |book: &Book| {
+            let generation = self.bulletin().log_generation.load(SeqCst);
+            (self.checkpointed(target.is_none(), book), generation)
+        };
+        let mut quiet = 0;
+        loop {
+            if self.slot.is_none() {
+                self.refresh_superblock(book)?;
             }
-            if !stable {
-                std::thread::yield_now();
-                continue;
+            let before = place(book);
+            match self.reload_once(book, target) {
+                Ok(true) => return Ok(()),
+                // While the writer moves on, what we read may have been reused under our eyes.
+                _ if place(book) != before => quiet = 0,
+                Err(error) if quiet > RELOAD_TRIES => return Err(error),
+                Ok(false) if quiet > RELOAD_TRIES => break,
+                _ => {
+                    quiet += 1;
+                    std::thread::sleep(RELOAD_PAUSE);
+                }
             }
-            let whole = PREAMBLE_BYTES..self.mapped_bytes();
-            self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
-            book.private_bytes = 0;
-            book.shadows.clear();
-            book.index.clear();
-            book.index.add(&spans);
-            book.cursor = cursor;
-            book.logs = [None, None];
-            for log in logs {
-                let which = (log.header.generation & 1) as usize;
-                book.logs[which] = Some(log);
-            }
-            book.writer = None;
-            self.copy_in(book, 0, reached)?;
-            self.set_seen(reached);
-            self.count_refresh();
-            return Ok(());
         }
         let text = format!("the logs do not lead to transaction {target:?}");
         Err(Error::new(ErrorKind::Corrupt, text)
             .at(self.host.path())
             .advice("close the heap in all processes and open it again"))
+    }
+
+    /// One attempt; false if the logs changed meanwhile or do not lead to the target.
+    fn reload_once(&self, book: &mut Book, target: Option<u64>) -> Result<bool> {
+        let (logs, cursor, spans) = self.read_logs(book, target)?;
+        let reached = cursor.map_or(self.checkpointed(true, book), |cursor| cursor.txn);
+        let mut stable = target.is_none_or(|target| target == reached);
+        for log in &logs {
+            stable &= self.still(log)?;
+        }
+        if !stable {
+            return Ok(false);
+        }
+        let whole = PREAMBLE_BYTES..self.mapped_bytes();
+        self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
+        book.private_bytes = 0;
+        book.shadows.clear();
+        book.index.clear();
+        book.index.add(&spans);
+        book.cursor = cursor;
+        book.logs = [None, None];
+        for log in logs {
+            let which = (log.header.generation & 1) as usize;
+            book.logs[which] = Some(log);
+        }
+        book.writer = None;
+        if !self.copy_in(book, 0, reached)? {
+            return Ok(false);
+        }
+        self.set_seen(reached);
+        self.count_refresh();
+        Ok(true)
     }
 
     /// O3: all that both logs hold beyond the checkpoint, in order, up to `target`.
@@ -182,6 +219,9 @@ impl Engine {
             let start = log.start();
             if at.is_some_and(|at| start.txn < at.txn) {
                 continue; // a successor whose first frame was never written
+            }
+            if target.is_some_and(|target| start.txn > target) {
+                break; // what we look for lies before it
             }
             let reached = at.map_or(checkpoint, |at| at.txn.max(checkpoint));
             if start.txn > reached {
@@ -234,15 +274,43 @@ impl Engine {
         Ok(())
     }
 
-    /// Copies in what transactions `after < t <= upto` wrote.
-    fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<()> {
+    /// P11: a commit that was not synced may outlive a power cut while the growth of the file it
+    /// speaks of does not. The file is given its length back, if this process may.
+    fn lengthen(&self, bytes: u64) -> Result<()> {
+        let bytes = bytes.next_multiple_of(PAGE_BYTES);
+        let limit = self.identity().limit_bytes.min(self.view.reserved_bytes());
+        if bytes <= self.mapped_bytes() || bytes > limit || self.may_write().is_err() {
+            return Ok(());
+        }
+        let data = self.host.data();
+        let reserved = data.reserve(self.mapped_bytes()..bytes);
+        reserved.map_err(|error| self.os_error("cannot grow the heap again", error))?;
+        self.map_whole_file()
+    }
+
+    /// Copies in what transactions `after < t <= upto` wrote. False if a log that it came from was
+    /// begun anew meanwhile: then it may be anything.
+    fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<bool> {
         let homes = merged(book.index.home_ranges(after, upto).collect(), 0);
         for range in homes {
             let range = range.start..range.end.min(self.mapped_bytes());
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }
         let pieces = book.index.plan(after, upto, None);
-        self.copy_pieces(book, &pieces)
+        let end = pieces.last().map_or(0, |piece| piece.offset.saturating_add(piece.bytes));
+        self.lengthen(end)?;
+        self.copy_pieces(book, &pieces)?;
+        // SAFETY: the header page is mapped, and the gate keeps writers of this process away.
+        self.lengthen(unsafe { self.used_bytes() })?;
+        for (which, log) in book.logs.iter().enumerate() {
+            let used = pieces.iter().any(|piece| piece.log == which);
+            if let Some(log) = log.as_ref().filter(|_| used)
+                && !self.still(log)?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Copies pieces of the logs into the mapping.
@@ -262,10 +330,15 @@ impl Engine {
                     .is_some_and(|end| end <= self.mapped_bytes());
             let log = book.logs[piece.log].as_ref().filter(|_| inside);
             let Some(log) = log else {
-                let text = "the log names bytes beyond the heap file";
+                let text = format!(
+                    "the log names {} bytes there, the heap file has {}",
+                    piece.bytes,
+                    self.mapped_bytes()
+                );
                 return Err(Error::new(ErrorKind::Corrupt, text)
                     .at(self.host.path())
-                    .offset(piece.offset));
+                    .offset(piece.offset)
+                    .advice("open it for writing once, or restore a backup"));
             };
             // SAFETY: the range lies in the mapped part (checked above) and behind the preamble;
             // the gate keeps every reader and writer of this process away while the book is held

@@ -27,7 +27,7 @@ impl Engine {
 
     /// K1-K6, with the writer word held and no transaction open.
     pub(super) fn checkpoint_held(&self, book: &mut Book, switch: bool) -> Result<()> {
-        self.sync_log(book)?;
+        self.sync_log()?;
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         let slot = self.slot.unwrap_or(u32::MAX);
@@ -40,7 +40,7 @@ impl Engine {
         if limit > before {
             let pieces = book.index.plan_home(before, limit);
             self.write_pieces(book, &pieces)?;
-            self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+            self.sync_data()?;
             let generation = bulletin.log_generation.load(SeqCst);
             self.write_superblock(book, limit, book.superblock.flags, generation)?;
             bulletin.checkpoint_txn.store(limit, SeqCst);
@@ -76,8 +76,12 @@ impl Engine {
 
     /// K6.
     fn switch_log(&self, book: &mut Book, checkpoint: u64) -> Result<()> {
-        let Some(tail) = book.writer.as_ref().map(|writer| writer.tail()) else { return Ok(()) };
         let published = self.bulletin().published_txn.load(SeqCst);
+        let generation = self.bulletin().log_generation.load(SeqCst);
+        let tail = book.writer.as_ref().map(|writer| writer.tail());
+        // A writer from before others wrote knows neither the log that is live nor its end.
+        let fits = |tail: &Cursor| tail.generation == generation && tail.txn == published;
+        let Some(tail) = tail.filter(fits) else { return Ok(()) };
         let empty = tail.position <= crate::format::LogHeader::FIRST_FRAME;
         // The other log's last transaction is the one this log begins after.
         let this = book.logs[(tail.generation & 1) as usize].as_ref();
@@ -134,6 +138,23 @@ impl Engine {
         header.page_count.saturating_mul(PAGE_BYTES)
     }
 
+    /// The ruling superblock as it is now: other processes write it, too.
+    pub(super) fn refresh_superblock(&self, book: &mut Book) -> Result<()> {
+        let mut bytes = [0; size_of::<Superblock>()];
+        for copy in 0..2 {
+            let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
+            let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
+            let found = Superblock::from_bytes(&bytes);
+            let ours =
+                got == bytes.len() && found.is_sealed() && found.uuid == self.identity().uuid;
+            if ours && found.sequence > book.superblock.sequence {
+                book.superblock = found;
+                book.superblock_copy = copy;
+            }
+        }
+        Ok(())
+    }
+
     /// K4: the other copy, with the next sequence number, synced.
     pub(super) fn write_superblock(
         &self,
@@ -142,6 +163,7 @@ impl Engine {
         flags: u32,
         generation: u64,
     ) -> Result<()> {
+        self.refresh_superblock(book)?;
         // SAFETY: the header page is mapped, and at rest while the writer word is held.
         let in_use = unsafe { self.used_bytes() };
         let superblock = Superblock {
@@ -157,7 +179,7 @@ impl Engine {
         let part = IoSlice::new(superblock.as_bytes());
         let written = self.host.data().write_at(Superblock::offset(copy), &[part]);
         written.map_err(|error| self.os_error("cannot write the superblock", error))?;
-        self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        self.sync_data()?;
         book.superblock = superblock;
         book.superblock_copy = copy;
         Ok(())
@@ -165,6 +187,9 @@ impl Engine {
 
     /// B4: the last writer died with the log unsettled. A whole transaction at its tail counts.
     pub(super) fn adopt_tail(&self, book: &mut Book) -> Result<()> {
+        // What the dead one stored to free pages of the file may be in the page cache only. Refining
+        // compares with it, so it must not vanish in a power cut.
+        self.sync_data()?;
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         self.catch_up(book, Some(published))?;

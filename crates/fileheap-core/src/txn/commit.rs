@@ -55,7 +55,7 @@ pub struct Changes {
     pub freed: Mutex<Vec<Range<u64>>>,
     /// What freed space is safe to be written home, once somebody asked.
     pub safe: OnceLock<u64>,
-    /// The heap file got stores that later logs are compared with before anybody syncs it.
+    /// Bytes that only the page cache may have were stored to space that is free, or will be.
     pub unsynced: AtomicBool,
     /// Harvested by a commit that failed, or by the one under way.
     pub(super) carried: Vec<Range<u64>>,
@@ -90,6 +90,9 @@ impl Engine {
         book.shadows.forget(&homes);
         if !changes.tracked {
             logged = self.refine(&mut book, &logged);
+        }
+        if changes.unsynced.load(SeqCst) {
+            self.sync_data()?;
         }
         if !logged.is_empty() || !homes.is_empty() {
             self.write_log(&mut book, &logged, &homes, durability)?;
@@ -148,8 +151,7 @@ impl Engine {
             logged = private;
         }
         let direct = durability == Durability::Power && !book.windows.is_empty();
-        let unsynced = changes.unsynced.load(SeqCst);
-        if homes.is_empty() && !private_home && !direct && !unsynced {
+        if homes.is_empty() && !private_home && !direct {
             return Ok((logged, homes));
         }
         let fail = |error| self.os_error("cannot write the heap file", error);
@@ -157,6 +159,7 @@ impl Engine {
             self.view.settle(range.clone()).map_err(fail)?;
         }
         if private_home {
+            changes.unsynced.store(true, SeqCst);
             for range in &fresh {
                 // SAFETY: fresh pages are mapped, ours, and at rest during commit.
                 let bytes = unsafe { self.mapped(range.clone()) };
@@ -165,7 +168,7 @@ impl Engine {
             }
             homes.extend(fresh.iter().cloned());
         }
-        self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        self.sync_data()?;
         changes.unsynced.store(false, SeqCst);
         if private_home {
             for range in fresh {
@@ -209,6 +212,9 @@ impl Engine {
     }
 
     fn append(&self, book: &mut Book, payloads: &[Payload<'_>], sync: bool) -> Result<()> {
+        if sync {
+            self.sync_growth()?;
+        }
         let bulletin = self.bulletin();
         let Some(writer) = book.writer.as_mut() else { unreachable!("opened by the caller") };
         let mut spans = Vec::with_capacity(payloads.len());
@@ -247,6 +253,15 @@ impl Engine {
         }
         book.writer = None;
         let fail = |error| self.os_error("cannot open the log", error);
+        self.refresh_superblock(book)?;
+        if book.superblock.flags & LOG_LIVE == 0 {
+            // P16: what lies there was left behind by a close that was cut off. P17 would not
+            // hold for commits that went into it.
+            for which in 0..2 {
+                self.host.remove_log(which).map_err(fail)?;
+            }
+            return self.begin_log(book, generation + 1);
+        }
         if let Some(log) = self.open_log(generation & 1)?
             && log.header.generation == generation
         {
@@ -285,6 +300,9 @@ impl Engine {
         let file = self.host.log(which, true).map_err(fail)?;
         let Some(file) = file else { unreachable!("asked to create it") };
         if file.len().map_err(fail)? > self.log_bytes.saturating_mul(4) {
+            // The header goes first: who still reads this log looks at it afterwards.
+            let nothing = [0; size_of::<crate::format::LogHeader>()];
+            file.write_at(0, &[std::io::IoSlice::new(&nothing)]).map_err(fail)?;
             file.truncate(self.log_bytes).map_err(fail)?;
         }
         let checkpoint = self.bulletin().checkpoint_txn.load(SeqCst);
@@ -325,7 +343,7 @@ impl Engine {
         book.shadows.forget(enlisted);
         let pieces = book.index.plan(0, u64::MAX, Some(enlisted));
         self.write_pieces(book, &pieces)?;
-        self.host.data().sync().map_err(|e| self.poison("syncing the heap file", e))?;
+        self.sync_data()?;
         let homes: Vec<_> = enlisted
             .iter()
             .map(|range| Payload::Home(range.start, range.end - range.start))
@@ -340,15 +358,35 @@ impl Engine {
         Ok(())
     }
 
+    /// Syncs the heap file, its length included.
+    pub(super) fn sync_data(&self) -> Result<()> {
+        let data = self.host.data();
+        let len = data.len().map_err(|error| self.os_error("cannot measure the file", error))?;
+        data.sync().map_err(|error| self.poison("syncing the heap file", error))?;
+        self.synced_bytes.fetch_max(len, SeqCst);
+        Ok(())
+    }
+
+    /// P11: before a log is durable the heap file must have the length that it speaks of.
+    fn sync_growth(&self) -> Result<()> {
+        let len = self.host.data().len();
+        let len = len.map_err(|error| self.os_error("cannot measure the file", error))?;
+        if len > self.synced_bytes.load(SeqCst) { self.sync_data() } else { Ok(()) }
+    }
+
     /// Makes everything published so far survive a power cut.
-    pub fn sync_log(&self, book: &mut Book) -> Result<()> {
+    pub fn sync_log(&self) -> Result<()> {
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         if bulletin.durable_txn.load(SeqCst) >= published {
             return Ok(());
         }
-        for log in book.logs.iter().flatten() {
-            log.file.sync().map_err(|error| self.poison("syncing the log", error))?;
+        self.sync_growth()?;
+        // Not the logs this process has read so far: others may have written to a newer one.
+        for which in 0..2 {
+            if let Some(log) = self.open_log(which)? {
+                log.file.sync().map_err(|error| self.poison("syncing the log", error))?;
+            }
         }
         bulletin.durable_txn.fetch_max(published, SeqCst);
         Ok(())
@@ -362,6 +400,7 @@ impl Engine {
             let logs: Vec<_> = book.logs.iter().flatten().map(|log| log.file.clone()).collect();
             (logs, self.seen())
         };
+        self.sync_growth()?;
         for log in logs {
             log.sync().map_err(|error| self.poison("syncing the log", error))?;
         }
@@ -372,8 +411,8 @@ impl Engine {
     /// Syncs what is published, and the direct extents this process stores to.
     pub fn sync(&self) -> Result<()> {
         self.may_write()?;
-        let mut book = self.book();
-        self.sync_log(&mut book)?;
+        let book = self.book();
+        self.sync_log()?;
         if book.windows.is_empty() {
             return Ok(());
         }
@@ -381,7 +420,7 @@ impl Engine {
             let settled = self.view.settle(window.clone());
             settled.map_err(|error| self.os_error("cannot write the heap file", error))?;
         }
-        self.host.data().sync().map_err(|error| self.poison("syncing the heap file", error))
+        self.sync_data()
     }
 
     /// Spans waiting to go home, length of the log, what failed behind the last commit.

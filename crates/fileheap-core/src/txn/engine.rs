@@ -47,6 +47,8 @@ pub struct Engine {
     writable: bool,
     seen: AtomicU64,
     mapped: AtomicU64,
+    /// The heap file survives a power cut with at least this length.
+    pub(super) synced_bytes: AtomicU64,
     keepers: Mutex<u64>,
     freezers: AtomicU32,
     refreshes: AtomicU32,
@@ -70,6 +72,7 @@ impl Engine {
             writable: parts.writable,
             seen: AtomicU64::new(u64::MAX),
             mapped: AtomicU64::new(0),
+            synced_bytes: AtomicU64::new(superblock.file_bytes),
             keepers: Mutex::new(0),
             freezers: AtomicU32::new(0),
             refreshes: AtomicU32::new(0),
@@ -220,6 +223,9 @@ impl Engine {
         }
         let published = self.bulletin().published_txn.load(SeqCst);
         self.catch_up(&mut book, Some(published))?;
+        // What is home may have lost its log: an abort must not look for it there.
+        book.index.forget(self.bulletin().checkpoint_txn.load(SeqCst));
+        self.check_length()?;
         Ok(published + 1)
     }
 
@@ -285,7 +291,12 @@ impl Engine {
         let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
         *keepers += 1;
         if let Some(slot) = self.slot.filter(|_| *keepers == 1 && self.host.board().is_mine()) {
-            pins::pin_newest(self.bulletin(), &self.bulletin().slots[slot as usize].keep);
+            let slot = &self.bulletin().slots[slot as usize];
+            match slot.snapshot.load(SeqCst) {
+                0 => drop(pins::pin_newest(self.bulletin(), &slot.keep)),
+                // What this process reads is pinned already; what it keeps is just that.
+                snapshot => slot.keep.store(snapshot, SeqCst),
+            }
         }
     }
 

@@ -32,9 +32,14 @@ pub fn take_slot(board: &dyn Board) -> Result<u32> {
 
 /// The process that had this slot died as the writer: its word must not name us.
 fn forget_dead_writer(bulletin: &Bulletin, index: u32) {
-    let word = bulletin.writer.load(Acquire);
-    if word & super::writer::OWNER == index + 1 {
-        let _ = bulletin.writer.compare_exchange(word, 0, SeqCst, Relaxed);
+    let mut word = bulletin.writer.load(Acquire);
+    // Again if a waiter just marked it: our lock makes the dead owner look alive to it.
+    while word & super::writer::OWNER == index + 1 {
+        bulletin.log_unsettled.store(1, SeqCst);
+        match bulletin.writer.compare_exchange(word, 0, SeqCst, Acquire) {
+            Ok(_) => return,
+            Err(now) => word = now,
+        }
     }
 }
 

@@ -28,6 +28,8 @@ impl Engine {
             return Ok(Recovery::default());
         }
         self.demand_log(&book)?;
+        // Whoever died may have left more than a log: the first writer makes sure (B4).
+        bulletin.log_unsettled.store(1, SeqCst);
         let (logs, cursor, _) = self.read_logs(&book, None)?;
         let Some(last) = cursor else { return Ok(Recovery::default()) };
         let mut found = Recovery {
@@ -117,7 +119,7 @@ impl Engine {
         let board = self.host.board();
         let alone = board.lock(Lock::Presence, Mode::Exclusive, Wait::Try);
         if !alone.map_err(|error| self.os_error("cannot lock the heap", error))? {
-            return self.sync_log(&mut self.book());
+            return self.sync_log();
         }
         if self.begin_write(Wait::Try).is_err() {
             return Ok(()); // a guard leaked: the logs stay, and the next opening reads them
@@ -128,6 +130,7 @@ impl Engine {
     }
 
     fn close_logs(&self, book: &mut Book) -> Result<()> {
+        self.refresh_superblock(book)?;
         if book.superblock.flags & LOG_LIVE == 0 {
             return Ok(());
         }

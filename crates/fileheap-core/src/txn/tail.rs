@@ -16,6 +16,11 @@ impl Engine {
         }
     }
 
+    /// Makes what was done to the heap file itself survive a power cut.
+    pub fn sync_file(&self) -> Result<()> {
+        self.sync_data()
+    }
+
     /// P22: cuts the file to `bytes` if nobody else is attached and the log is home. Returns how
     /// many bytes went.
     pub fn cut_tail(&self, bytes: u64, wait: Wait) -> Result<u64> {
@@ -45,6 +50,7 @@ impl Engine {
     fn cut_held(&self, bytes: u64) -> Result<u64> {
         let mut book = self.book();
         self.checkpoint_held(&mut book, true)?;
+        self.refresh_superblock(&mut book)?;
         let bulletin = self.bulletin();
         let home = bulletin.checkpoint_txn.load(SeqCst) == bulletin.published_txn.load(SeqCst);
         // SAFETY: the header page is mapped and at rest while the writer word is held.
@@ -59,6 +65,7 @@ impl Engine {
         self.set_mapped(bytes);
         let cut = self.host.data().truncate(bytes);
         cut.map_err(|error| self.os_error("cannot cut the heap file", error))?;
+        self.synced_bytes.store(0, SeqCst);
         Ok(len - bytes)
     }
 }

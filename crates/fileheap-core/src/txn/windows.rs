@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering::SeqCst;
 
 use super::commit::{Changes, FreshExtent};
 use super::engine::Engine;
@@ -66,7 +65,7 @@ impl Engine {
         let mut extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = extents.iter().position(|extent| extent.range.start == range.start) {
             let extent = extents.swap_remove(at);
-            changes.unsynced.store(true, SeqCst);
+            changes.unsynced.store(true, std::sync::atomic::Ordering::SeqCst);
             let _book = self.book();
             return self.view.unshare(extent.range).map_err(|error| self.map_error(error));
         }

@@ -29,6 +29,7 @@ pub fn acquire(board: &dyn Board, slot: u32, wait: Wait) -> Result<()> {
         if !lives.map_err(|error| Error::os("cannot look at the writer's lock", error))? {
             let mine = (seen & SLEEPERS) | (slot + 1);
             if word.compare_exchange(seen, mine, SeqCst, Relaxed).is_ok() {
+                board.bulletin().log_unsettled.store(1, SeqCst);
                 return Ok(());
             }
             continue;

@@ -12,7 +12,7 @@ use super::fork;
 use super::reserve::reserve;
 use super::sys::{HUGE_BYTES, Mapping, check, map, os_page_bytes, overlap, round_down, round_up};
 use crate::format::PREAMBLE_BYTES;
-use crate::os::{File, Placement, View};
+use crate::os::{Capture, File, Placement, View};
 
 /// Below this offset clean memory is not asked to be in huge pages: small heaps get armed.
 const HUGE_FROM_BYTES: u64 = 256 << 20;
@@ -36,6 +36,8 @@ struct State {
     /// Start and end of shared ranges: in whole OS pages, apart from each other.
     shared: BTreeMap<u64, u64>,
     tracker: Box<dyn Tracker>,
+    /// The tracker is chosen at the first harvest: its self-tests take longer than opening.
+    undecided: bool,
     /// Read-only views: whether the engine lifted the protection.
     lifted: bool,
 }
@@ -52,13 +54,15 @@ impl LinuxView {
     ) -> io::Result<Self> {
         let bytes = round_up(placement.reserve_bytes.max(HUGE_BYTES), HUGE_BYTES);
         let memory = reserve(placement.base, placement.exact, bytes)?;
-        let tracker = if placement.writable {
+        let undecided = placement.writable && placement.capture == Capture::Auto;
+        let tracker = if placement.writable && !undecided {
             choose(placement.capture, &file, memory.pointer() as u64)?
         } else {
             Box::new(Blind)
         };
         let shared = BTreeMap::new();
-        let state = Mutex::new(State { mapped: 0, wanted: 0, shared, tracker, lifted: false });
+        let state = State { mapped: 0, wanted: 0, shared, tracker, undecided, lifted: false };
+        let state = Mutex::new(state);
         let (writable, process) = (placement.writable, fork::process());
         Ok(Self { memory, file, writable, os_page, process, state })
     }
@@ -267,6 +271,12 @@ impl View for LinuxView {
         }
         let mut state = self.state();
         let private = state.private();
+        if state.undecided {
+            let mut tracker = choose(Capture::Auto, &self.file, self.memory.pointer() as u64)?;
+            private.iter().try_for_each(|range| tracker.adopt(range.clone()))?;
+            state.tracker = tracker;
+            state.undecided = false;
+        }
         let wanted = state.wanted;
         let first = dirty.len();
         state.tracker.harvest(&private, &mut |range| {
@@ -332,6 +342,7 @@ impl View for LinuxView {
     }
 
     fn capture_name(&self) -> &'static str {
-        self.state().tracker.name()
+        let state = self.state();
+        if state.undecided { "to be chosen at the first search" } else { state.tracker.name() }
     }
 }
