@@ -43,6 +43,17 @@ pub struct Run {
     pub zero: bool,
 }
 
+/// How a run of pages is going to be mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapped {
+    /// Privately: any free pages will do.
+    Private,
+    /// Shared until the commit: they must be safe.
+    Shared,
+    /// Shared from now on: a direct extent. They must be safe.
+    Direct,
+}
+
 /// What was freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freed {
@@ -168,7 +179,7 @@ impl Allocator {
     /// Allocates memory that reads as zeros.
     pub fn alloc_zeroed(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
         if is_run(bytes, align) {
-            let run = self.alloc_run(g, bytes, align, false)?;
+            let run = self.alloc_run(g, bytes, align, Mapped::Private)?;
             if !run.zero {
                 self.words.fill_zero(run.offset, bytes);
                 g.touch(run.offset, bytes);
@@ -182,17 +193,16 @@ impl Allocator {
     }
 
     /// Allocates whole pages, whatever the size.
-    pub fn alloc_run(&self, g: &impl Ground, bytes: u64, align: u64, direct: bool) -> Result<Run> {
+    pub fn alloc_run(&self, g: &impl Ground, bytes: u64, align: u64, to: Mapped) -> Result<Run> {
         check_request(bytes, align)?;
         let pages = bytes.div_ceil(PAGE_BYTES).max(1);
-        let mut want = Want { pages, align: align.div_ceil(PAGE_BYTES), safe: direct };
-        if bytes >= EXTENT_BYTES {
-            want.safe = true;
-        }
+        let safe = to != Mapped::Private;
+        let mut want = Want { pages, align: align.div_ceil(PAGE_BYTES), safe };
         if bytes >= ALIGNED_BYTES {
             want.align = want.align.max(EXTENT_BYTES / PAGE_BYTES);
         }
-        let head = Entry::run(RunKind::Run, pages, if direct { RUN_DIRECT } else { 0 });
+        let flags = if to == Mapped::Direct { RUN_DIRECT } else { 0 };
+        let head = Entry::run(RunKind::Run, pages, flags);
         let taken = lock(&self.runs).take(g, &want, head)?;
         let (offset, bytes) = (taken.page * PAGE_BYTES, pages * PAGE_BYTES);
         Ok(Run { offset, bytes, claimed: taken.claimed, zero: taken.zero })
@@ -252,7 +262,7 @@ impl Allocator {
             return Ok(offset);
         }
         let new = if old.direct {
-            self.alloc_run(g, bytes, align, true)?.offset
+            self.alloc_run(g, bytes, align, Mapped::Direct)?.offset
         } else {
             self.alloc(g, bytes, align)?
         };

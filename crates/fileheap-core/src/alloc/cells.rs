@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Ground;
 use super::allocator::{
-    Allocator, Freed, check_request, granules, is_run, live_cell, started_cell,
+    Allocator, Freed, Mapped, check_request, granules, is_run, live_cell, started_cell,
 };
 use super::lane::{BATCH, CLASSES, Door, KEEP_CELLS, Lane, OUTBOXES, Own, place};
 use super::runs::Runs;
@@ -25,7 +25,7 @@ impl Allocator {
     pub(super) fn alloc_slow(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
         check_request(bytes, align)?;
         if is_run(bytes, align) {
-            return self.alloc_run(g, bytes, align, false).map(|run| run.offset);
+            return self.alloc_run(g, bytes, align, Mapped::Private).map(|run| run.offset);
         }
         let lane = self.lane();
         // SAFETY: the lane is this thread's; nothing below reaches it but through `own`.

@@ -24,7 +24,7 @@ use std::ops::Range;
 
 use crate::Result;
 
-pub use allocator::{Allocator, Freed, Run};
+pub use allocator::{Allocator, Freed, Mapped, Run};
 pub use blank::Blank;
 pub use check::{Finding, check};
 pub use stat::{AllocStat, ClassStat};
@@ -50,4 +50,7 @@ pub trait Ground: Sync {
     fn safe_txn(&self) -> u64;
     /// These pages were free and safe when the transaction took them: they need no log.
     fn claimed(&self, pages: Range<u64>);
+    /// Whether all of these pages were claimed in this transaction: freed again they are as safe
+    /// as they were.
+    fn is_claimed(&self, pages: Range<u64>) -> bool;
 }

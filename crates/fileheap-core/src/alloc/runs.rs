@@ -295,7 +295,10 @@ impl Runs {
 
     /// Makes the pages of a run free that this transaction stops using.
     pub(super) fn give_used(&mut self, g: &impl Ground, page: u64, pages: u64) -> Result<()> {
-        let run = FreeRun { page, pages, freed_txn: g.txn(), punched: false, zero: false };
+        // What was claimed was free in every state that anybody sees, and is free again.
+        let claimed = g.is_claimed(page..page + pages);
+        let freed_txn = if claimed { g.safe_txn() } else { g.txn() };
+        let run = FreeRun { page, pages, freed_txn, punched: false, zero: false };
         self.give(g, run).map(drop)
     }
 
@@ -333,8 +336,7 @@ impl Runs {
         }
         self.know(g, next, entry)?;
         let Some(run) = self.pool.get(next) else { return Ok(old) };
-        let must_be_safe = flags != 0 || pages * PAGE_BYTES >= crate::format::EXTENT_BYTES;
-        if must_be_safe && run.freed_txn > g.safe_txn() {
+        if flags != 0 && run.freed_txn > g.safe_txn() {
             return Ok(old);
         }
         self.carve(g, run, next, more, Entry::INNER)?;

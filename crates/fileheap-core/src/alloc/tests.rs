@@ -1,13 +1,16 @@
 //! The allocator against a naive oracle, hostile bytes, failing growth and many threads.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard};
 
+use super::Mapped::{Direct, Private, Shared};
+use super::view::View;
 use super::{Allocator, Ground, check};
 use crate::format::{EXTENT_BYTES, INITIAL_BYTES, PAGE_BYTES, RunKind};
+use crate::txn::Areas;
 use crate::{Error, ErrorKind, Result};
 
 const RESERVED: u64 = 256 << 20;
@@ -18,8 +21,13 @@ struct Ram {
     base: *mut u8,
     limit_pages: AtomicU64,
     pages: AtomicU64,
+    /// The most pages there ever were.
+    highest: AtomicU64,
     txn: AtomicU64,
-    claimed: Mutex<Vec<Range<u64>>>,
+    /// By the transaction with this number.
+    claimed: Mutex<(u64, Areas)>,
+    /// Pages in use in the last committed states, newest first.
+    history: Mutex<VecDeque<Vec<Range<u64>>>>,
 }
 
 // SAFETY: the memory is reached as the allocator's contract allows.
@@ -43,8 +51,10 @@ impl Ram {
             base,
             limit_pages: AtomicU64::new(RESERVED / PAGE_BYTES),
             pages: AtomicU64::new(INITIAL_BYTES / PAGE_BYTES),
+            highest: AtomicU64::new(INITIAL_BYTES / PAGE_BYTES),
             txn: AtomicU64::new(5),
             claimed: Mutex::default(),
+            history: Mutex::default(),
         }
     }
 
@@ -57,6 +67,31 @@ impl Ram {
         assert!(offset + bytes <= RESERVED);
         // SAFETY: in range; each test only looks at what it allocated.
         unsafe { std::slice::from_raw_parts_mut(self.base.add(offset as usize), bytes as usize) }
+    }
+
+    /// Ends the transaction: a reader may pin what it leaves, until two more have ended.
+    fn commit(&self) {
+        // SAFETY: all of it is mapped.
+        let view = unsafe { View::new(self.base, self.bytes()) };
+        let mut used = Vec::new();
+        view.each_run(&mut |page, entry, kind| {
+            if kind != RunKind::Free {
+                used.push(page..page + entry.pages());
+            }
+        });
+        let mut history = self.history.lock().unwrap();
+        history.push_front(used);
+        history.truncate(2);
+        self.txn.fetch_add(1, Relaxed);
+    }
+
+    fn claims(&self) -> MutexGuard<'_, (u64, Areas)> {
+        let mut claims = self.claimed.lock().unwrap();
+        let txn = self.txn.load(Relaxed);
+        if claims.0 != txn {
+            *claims = (txn, Areas::default());
+        }
+        claims
     }
 
     fn assert_sound(&self) {
@@ -84,7 +119,7 @@ impl Ground for Ram {
             return Err(Error::new(ErrorKind::DiskFull, "no more"));
         }
         let old = self.pages.fetch_max(total_pages, Relaxed);
-        Ok(old <= total_pages && self.txn.load(Relaxed) == 5)
+        Ok(self.highest.fetch_max(total_pages, Relaxed) <= old)
     }
     fn reserve(&self, pages: Range<u64>) -> Result<()> {
         if pages.end > self.limit_pages.load(Relaxed) {
@@ -99,7 +134,14 @@ impl Ground for Ram {
         self.txn.load(Relaxed) - 2
     }
     fn claimed(&self, pages: Range<u64>) {
-        self.claimed.lock().unwrap().push(pages);
+        for used in self.history.lock().unwrap().iter().flatten() {
+            let apart = used.end <= pages.start || pages.end <= used.start;
+            assert!(apart, "claimed {pages:?}, and a reader may still want {used:?}");
+        }
+        self.claims().1.add(pages);
+    }
+    fn is_claimed(&self, pages: Range<u64>) -> bool {
+        self.claims().1.cover(&pages)
     }
 }
 
@@ -207,13 +249,12 @@ fn generated(seed: u64, steps: u64) {
                 assert!(live.insert(new, (bytes, fill)).is_none());
             }
             95 => compare(&ram, &heap, &live, seed),
-            96 => {
-                ram.txn.fetch_add(1, Relaxed);
-            }
+            96 => ram.commit(),
             97 => {
                 compare(&ram, &heap, &live, seed);
+                ram.commit();
                 // SAFETY: one thread.
-                unsafe { heap.reset(ram.txn.fetch_add(1, Relaxed)) };
+                unsafe { heap.reset(ram.txn() - 1) };
             }
             last => trim(&ram, &heap, last == 98),
         }
@@ -250,7 +291,7 @@ fn everything_freed_is_one_run_again() {
     assert!(heap.stat().free_run_count <= 2);
     ram.txn.fetch_add(9, Relaxed);
     let before = heap.stat().heap_bytes;
-    let all = heap.alloc_run(&ram, before - (3 << 20), 1, false).unwrap();
+    let all = heap.alloc_run(&ram, before - (3 << 20), 1, Private).unwrap();
     assert_eq!(heap.stat().heap_bytes, before);
     heap.free(&ram, all.offset).unwrap();
     ram.txn.fetch_add(9, Relaxed);
@@ -261,7 +302,7 @@ fn everything_freed_is_one_run_again() {
 #[test]
 fn map_chunks_come_and_go() {
     let (ram, heap) = heap();
-    let large = heap.alloc_run(&ram, 150 << 20, 1, false).unwrap();
+    let large = heap.alloc_run(&ram, 150 << 20, 1, Private).unwrap();
     let small = heap.alloc(&ram, 50_000, 16).unwrap();
     assert!(large.claimed && large.zero && large.offset % EXTENT_BYTES == 0);
     ram.assert_sound();
@@ -360,14 +401,46 @@ fn resizing_in_place_uses_free_neighbours() {
 }
 
 #[test]
-fn unsafe_pages_are_reused_for_cells_but_not_for_extents() {
+fn unsafe_pages_are_reused_for_private_runs_only() {
     let (ram, heap) = heap();
-    let run = heap.alloc_run(&ram, 3 << 20, 1, true).unwrap();
+    let run = heap.alloc_run(&ram, 3 << 20, 1, Direct).unwrap();
+    ram.commit();
     assert!(heap.free(&ram, run.offset).unwrap().direct);
-    let extent = heap.alloc_run(&ram, 3 << 20, 1, true).unwrap();
-    assert!(extent.offset != run.offset && extent.claimed);
-    let plain = heap.alloc_run(&ram, 1 << 20, 1, false).unwrap();
-    assert!(plain.offset < extent.offset && !plain.claimed);
+    for mapped in [Direct, Shared] {
+        let extent = heap.alloc_run(&ram, 3 << 20, 1, mapped).unwrap();
+        assert!(extent.offset > run.offset && extent.claimed);
+    }
+    let plain = heap.alloc_run(&ram, 3 << 20, 1, Private).unwrap();
+    assert!(plain.offset == run.offset && !plain.claimed);
+}
+
+#[test]
+fn what_one_transaction_claims_and_frees_it_can_claim_again() {
+    let (ram, heap) = heap();
+    let kept = heap.alloc_run(&ram, 3 << 20, 1, Shared).unwrap();
+    let first = heap.alloc_run(&ram, 3 << 20, 1, Shared).unwrap();
+    for _ in 0..50 {
+        heap.free(&ram, first.offset).unwrap();
+        let again = heap.alloc_run(&ram, 3 << 20, 1, Shared).unwrap();
+        assert!(again.offset == first.offset && again.claimed && !again.zero);
+    }
+    let cells: Vec<u64> = (0..9000).map(|_| heap.alloc(&ram, 1000, 1).unwrap()).collect();
+    cells.into_iter().for_each(|cell| drop(heap.free(&ram, cell).unwrap()));
+    // SAFETY: one thread.
+    unsafe { heap.return_spare(&ram).unwrap() };
+    let before = heap.stat().heap_bytes;
+    heap.free(&ram, first.offset).unwrap();
+    // The zones' pages are as good as before, too; so they are behind the commit.
+    let take = |_| heap.alloc_run(&ram, 1 << 20, 1, Shared).unwrap();
+    let wide: Vec<_> = (0..9).map(take).collect();
+    wide.iter().for_each(|run| drop(heap.free(&ram, run.offset).unwrap()));
+    ram.commit();
+    (0..9).for_each(|index| assert!(take(index).claimed));
+    assert_eq!(heap.stat().heap_bytes, before);
+    // What was committed as used is not.
+    heap.free(&ram, kept.offset).unwrap();
+    let other = heap.alloc_run(&ram, 3 << 20, 1, Shared).unwrap();
+    assert!(other.offset != kept.offset);
 }
 
 #[test]

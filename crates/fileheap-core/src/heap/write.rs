@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
 use super::{Shared, read};
-use crate::alloc::Ground;
+use crate::alloc::{Ground, Mapped};
 use crate::catalog::{Catalog, Cells, Memory};
 use crate::format::{EXTENT_BYTES, HEADER_OFFSET, Header, PAGE_BYTES};
 use crate::os::Wait;
@@ -143,7 +143,8 @@ impl WriteTxn {
     }
 
     fn alloc_extent(&self, bytes: u64, align: u64, direct: bool) -> Result<Alloc> {
-        let run = self.placed(self.shared.allocator.alloc_run(self, bytes, align, direct))?;
+        let mapped = if direct { Mapped::Direct } else { Mapped::Shared };
+        let run = self.placed(self.shared.allocator.alloc_run(self, bytes, align, mapped))?;
         if run.claimed {
             let range = run.offset..run.offset + run.bytes;
             let shared = self.shared.engine.share_fresh(&self.changes, range, direct);
@@ -371,7 +372,12 @@ impl Ground for WriteTxn {
 
     fn claimed(&self, pages: Range<u64>) {
         let mut claimed = self.changes.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.push(pages.start * PAGE_BYTES..pages.end * PAGE_BYTES);
+        claimed.add(pages.start * PAGE_BYTES..pages.end * PAGE_BYTES);
+    }
+
+    fn is_claimed(&self, pages: Range<u64>) -> bool {
+        let claimed = self.changes.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.cover(&(pages.start * PAGE_BYTES..pages.end * PAGE_BYTES))
     }
 }
 

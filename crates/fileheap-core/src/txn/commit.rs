@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::book::Book;
 use super::engine::Engine;
-use super::write_set::{WriteSet, merged, split};
+use super::write_set::{Areas, WriteSet, merged, split};
 use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
 use crate::log::{Cursor, LogWriter, Payload};
 use crate::{Error, ErrorKind, Result};
@@ -46,7 +46,7 @@ pub struct Changes {
     /// Ranges so named.
     pub touched: Mutex<WriteSet>,
     /// Space taken while it was free and safe.
-    pub claimed: Mutex<Vec<Range<u64>>>,
+    pub claimed: Mutex<Areas>,
     /// Extents made by this transaction.
     pub extents: Mutex<Vec<FreshExtent>>,
     /// Direct extents whose stores are to be atomic in this transaction.
@@ -87,6 +87,7 @@ impl Engine {
         }
         self.collect(&mut book, changes)?;
         let (mut logged, homes) = self.send_home(&mut book, changes, durability)?;
+        book.shadows.forget(&homes);
         if !changes.tracked {
             logged = self.refine(&mut book, &logged);
         }
@@ -138,8 +139,7 @@ impl Engine {
     ) -> Result<(Vec<Range<u64>>, Vec<Range<u64>>)> {
         let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
         let mut homes: Vec<_> = extents.iter().map(|extent| extent.range.clone()).collect();
-        let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let claimed = merged(claimed, 0);
+        let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges();
         // Stores to shared pages are in the file already, whatever a caller touched.
         let shared = merged(homes.iter().chain(&book.windows).cloned().collect(), 0);
         let private = split(&changes.carried, &shared).1;
@@ -339,6 +339,7 @@ impl Engine {
 
     /// P23: direct extents leave the log again before the next store goes straight to them.
     fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
+        book.shadows.forget(enlisted);
         let pieces = book.index.plan(0, u64::MAX, Some(enlisted));
         self.write_pieces(book, &pieces)?;
         self.sync_data()?;

@@ -20,4 +20,4 @@ pub use engine::{Engine, Parts, Progress};
 pub use gate::Gate;
 pub use pins::take_slot;
 pub use recover::Recovery;
-pub use write_set::WriteSet;
+pub use write_set::{Areas, WriteSet};

@@ -30,6 +30,17 @@ impl Shadows {
         self.pages.clear();
         self.next.clear();
     }
+
+    /// These ranges were written home, or given back: the file has what counts.
+    pub fn forget(&mut self, ranges: &[Range<u64>]) {
+        let inside = |page: &u64| {
+            let at = page * PAGE_BYTES;
+            ranges.iter().any(|range| range.start < at + PAGE_BYTES && at < range.end)
+        };
+        if !ranges.is_empty() {
+            self.pages.retain(|page, _| !inside(page));
+        }
+    }
 }
 
 impl Engine {

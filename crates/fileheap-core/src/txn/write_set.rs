@@ -1,5 +1,6 @@
 //! The write set: byte ranges a tracked transaction says it stored to.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Ranges in any order, with repeats; `take` gives them sorted and merged.
@@ -32,6 +33,40 @@ impl WriteSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
+    }
+}
+
+/// Space in disjoint ranges that do not touch each other.
+#[derive(Debug, Default)]
+pub struct Areas {
+    ends: BTreeMap<u64, u64>,
+}
+
+impl Areas {
+    /// Adds a range.
+    pub fn add(&mut self, range: Range<u64>) {
+        let (mut start, mut end) = (range.start, range.end);
+        while let Some((&first, &last)) = self.ends.range(..=end).next_back() {
+            if last < start {
+                break;
+            }
+            (start, end) = (start.min(first), end.max(last));
+            self.ends.remove(&first);
+        }
+        self.ends.insert(start, end);
+    }
+
+    /// Whether all of a range was added.
+    #[must_use]
+    pub fn cover(&self, range: &Range<u64>) -> bool {
+        let before = self.ends.range(..=range.start).next_back();
+        before.is_some_and(|(_, &end)| range.end <= end)
+    }
+
+    /// The ranges, ascending.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<Range<u64>> {
+        self.ends.iter().map(|(&start, &end)| start..end).collect()
     }
 }
 
@@ -82,6 +117,15 @@ pub fn split(ranges: &[Range<u64>], areas: &[Range<u64>]) -> (Vec<Range<u64>>, V
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn areas_join_and_cover() {
+        let mut areas = Areas::default();
+        [10..20, 40..50, 30..35, 20..22, 34..40].into_iter().for_each(|range| areas.add(range));
+        assert_eq!(areas.ranges(), [10..22, 30..50]);
+        assert!(areas.cover(&(10..22)) && areas.cover(&(31..50)) && areas.cover(&(49..50)));
+        assert!(!areas.cover(&(9..11)) && !areas.cover(&(21..31)) && !areas.cover(&(49..51)));
+    }
 
     #[test]
     fn merges_and_splits() {

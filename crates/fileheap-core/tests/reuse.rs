@@ -1,0 +1,187 @@
+//! Space that is used again: never under a reader of an older state, never lost after a kill.
+
+use std::collections::BTreeMap;
+
+use fileheap_core::os::ram::{RamDisk, RamHost};
+use fileheap_core::{Durability, Heap, Options, ReadTxn, WriteTxn};
+
+const MIB: u64 = 1 << 20;
+
+fn options() -> Options {
+    Options::new().base(0).limit_bytes(512 * MIB).log_bytes(MIB)
+}
+
+fn open(disk: &RamDisk) -> Heap {
+    Heap::open_on(Box::new(RamHost::open(disk).unwrap()), &options()).unwrap()
+}
+
+fn create(disk: &RamDisk) -> Heap {
+    let host = RamHost::create(disk, fileheap_core::format::INITIAL_BYTES).unwrap();
+    Heap::create_on(Box::new(host), &options()).unwrap()
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % below
+    }
+}
+
+/// What is allocated: offset to length and fill.
+type State = BTreeMap<u64, (u64, u8)>;
+
+fn fill(txn: &WriteTxn, at: u64, bytes: u64, byte: u8) {
+    // SAFETY: the tests fill what they allocated.
+    unsafe { txn.resolve(at).write_bytes(byte, bytes as usize) };
+    txn.touch(at, bytes);
+}
+
+fn verify(read: &ReadTxn, state: &State, when: &str) {
+    for (&at, &(bytes, byte)) in state {
+        let found = read.bytes(at, bytes).unwrap();
+        let wrong = found.iter().position(|found| *found != byte);
+        assert_eq!(wrong, None, "{when}: {bytes} bytes at {at} should be {byte}");
+    }
+}
+
+/// One transaction's worth of allocations, frees and stores.
+fn churn(txn: &WriteTxn, live: &mut State, dice: &mut Dice) {
+    for _ in 0..dice.roll(60) {
+        let any = live.range(dice.roll(64 * MIB)..).next().or(live.iter().next());
+        let any = any.map(|(at, it)| (*at, it.0));
+        match (dice.roll(10), any) {
+            (0..4, Some((at, _))) => {
+                txn.free(at).unwrap();
+                live.remove(&at);
+            }
+            (4, Some((at, bytes))) => {
+                let byte = dice.roll(256) as u8;
+                fill(txn, at, bytes, byte);
+                live.insert(at, (bytes, byte));
+            }
+            _ if live.len() < 40 => {
+                let bytes = match dice.roll(20) {
+                    0 => 17 * MIB,
+                    1..4 => dice.roll(3 * MIB) + 1,
+                    4..10 => dice.roll(100_000) + 1,
+                    _ => dice.roll(2000) + 1,
+                };
+                let (at, byte) = (txn.alloc(bytes, 16).unwrap(), dice.roll(256) as u8);
+                fill(txn, at, bytes, byte);
+                live.insert(at, (bytes, byte));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn generated(seed: u64) {
+    let mut dice = Dice(seed * 2 + 0x9E37_79B9_7F4A_7C15);
+    let disk = RamDisk::new();
+    let writer = create(&disk);
+    let reader = open(&disk);
+    let mut live = State::new();
+    let mut pinned: Option<(ReadTxn, State)> = None;
+    for step in 0..60 {
+        let mut txn = writer.begin_write().unwrap();
+        txn.set_durability([Durability::Power, Durability::Process][dice.roll(2) as usize]);
+        let mut next = live.clone();
+        churn(&txn, &mut next, &mut dice);
+        if dice.roll(6) == 0 {
+            txn.abort().unwrap();
+        } else {
+            txn.commit().unwrap();
+            live = next;
+        }
+        if let Some((read, state)) = &pinned {
+            verify(read, state, &format!("seed {seed} step {step}, pinned"));
+        }
+        match dice.roll(6) {
+            0 => writer.checkpoint().unwrap(),
+            1 => drop(writer.trim().unwrap()),
+            2 => pinned = None,
+            3 if pinned.is_none() => pinned = Some((reader.begin_read().unwrap(), live.clone())),
+            _ => {}
+        }
+        if let Some((read, state)) = &pinned {
+            verify(read, state, &format!("seed {seed} step {step}, pinned"));
+        }
+    }
+    let after_kill = RamDisk::from_images(disk.images());
+    drop(pinned);
+    for heap in [&writer, &reader, &open(&after_kill)] {
+        verify(&heap.begin_read().unwrap(), &live, &format!("seed {seed}, newest"));
+        let report = heap.check().unwrap();
+        assert!(report.is_clean(), "seed {seed}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn readers_and_recovery_see_their_states_whatever_is_reused() {
+    (1..=8).for_each(generated);
+}
+
+#[test]
+fn a_checkpoint_held_back_by_a_pin_spares_what_a_later_commit_wrote_home() {
+    let disk = RamDisk::new();
+    let (writer, reader) = (create(&disk), open(&disk));
+    let txn = writer.begin_write().unwrap();
+    let old = txn.alloc(2 * MIB, 4096).unwrap();
+    fill(&txn, old, 2 * MIB, 1);
+    txn.commit().unwrap();
+    let txn = writer.begin_write().unwrap();
+    fill(&txn, old + 5000, 100, 2);
+    txn.commit().unwrap();
+    let txn = writer.begin_write().unwrap();
+    txn.free(old).unwrap();
+    txn.commit().unwrap();
+    let pin = reader.begin_read().unwrap();
+    let txn = writer.begin_write().unwrap();
+    let new = txn.alloc(2 * MIB, 4096).unwrap();
+    assert_eq!(new, old, "free since a durable transaction, and nobody older reads");
+    fill(&txn, new, 2 * MIB, 3);
+    txn.commit().unwrap();
+    writer.checkpoint().unwrap();
+    drop(pin);
+    writer.checkpoint().unwrap();
+    let state = State::from([(new, (2 * MIB, 3))]);
+    for heap in [&reader, &open(&RamDisk::from_images(disk.images()))] {
+        verify(&heap.begin_read().unwrap(), &state, "behind the checkpoint");
+    }
+}
+
+#[test]
+fn what_went_home_is_not_compared_with_what_was_there_before() {
+    let disk = RamDisk::new();
+    let writer = create(&disk);
+    // Small pieces, logged twice: their pages' contents are kept at hand.
+    let txn = writer.begin_write().unwrap();
+    let kept = txn.alloc(64, 16).unwrap();
+    let pieces: Vec<u64> = (0..40).map(|_| txn.alloc(60_000, 4096).unwrap()).collect();
+    pieces.iter().take(10).for_each(|&at| fill(&txn, at, 60_000, 7));
+    txn.commit().unwrap();
+    for byte in [8, 0] {
+        let txn = writer.begin_write().unwrap();
+        pieces.iter().take(10).for_each(|&at| fill(&txn, at, 60_000, byte));
+        txn.commit().unwrap();
+    }
+    let txn = writer.begin_write().unwrap();
+    pieces.iter().for_each(|&at| txn.free(at).unwrap());
+    txn.commit().unwrap();
+    let txn = writer.begin_write().unwrap();
+    let new = txn.alloc(2 * MIB, 4096).unwrap();
+    assert!(pieces.contains(&new));
+    fill(&txn, new, 2 * MIB, 9);
+    txn.commit().unwrap();
+    let txn = writer.begin_write().unwrap();
+    fill(&txn, new, 100_000, 0);
+    fill(&txn, kept, 64, 1);
+    txn.commit().unwrap();
+    let heap = open(&RamDisk::from_images(disk.images()));
+    let state = State::from([(new, (100_000, 0)), (new + 102_400, (MIB, 9)), (kept, (64, 1))]);
+    verify(&heap.begin_read().unwrap(), &state, "after a kill");
+}
