@@ -274,20 +274,6 @@ impl Engine {
         Ok(())
     }
 
-    /// P11: a commit that was not synced may outlive a power cut while the growth of the file it
-    /// speaks of does not. The file is given its length back, if this process may.
-    fn lengthen(&self, bytes: u64) -> Result<()> {
-        let limit = self.identity().limit_bytes.min(self.view.reserved_bytes());
-        let bytes = bytes.min(limit + 1).next_multiple_of(PAGE_BYTES);
-        if bytes <= self.mapped_bytes() || bytes > limit || self.may_write().is_err() {
-            return Ok(());
-        }
-        let data = self.host.data();
-        let reserved = data.reserve(self.mapped_bytes()..bytes);
-        reserved.map_err(|error| self.os_error("cannot grow the heap again", error))?;
-        self.map_whole_file()
-    }
-
     /// Everything above relies on it that what the header counts is mapped.
     fn check_page_count(&self) -> Result<()> {
         // SAFETY: the header page is mapped; the gate keeps writers of this process away.
@@ -308,13 +294,7 @@ impl Engine {
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }
         let pieces = book.index.plan(after, upto, None);
-        if let Some(last) = pieces.last() {
-            self.lengthen(last.offset.saturating_add(last.bytes))?;
-            self.copy_pieces(book, &pieces)?;
-            // SAFETY: the header page is mapped; the gate keeps writers of this process away.
-            self.lengthen(unsafe { self.used_bytes() })?;
-        }
-        self.check_page_count()?;
+        self.copy_pieces(book, &pieces)?;
         for (which, log) in book.logs.iter().enumerate() {
             let used = pieces.iter().any(|piece| piece.log == which);
             if let Some(log) = log.as_ref().filter(|_| used) {
@@ -323,6 +303,7 @@ impl Engine {
                 }
             }
         }
+        self.check_page_count()?;
         Ok(true)
     }
 

@@ -38,11 +38,15 @@ impl Engine {
         };
         let before = bulletin.checkpoint_txn.load(SeqCst);
         if limit > before {
-            let pieces = book.index.plan(before, limit, None);
+            let pieces = book.index.plan_home(before, limit);
             self.write_pieces(book, &pieces)?;
             self.sync_data()?;
-            let generation = bulletin.log_generation.load(SeqCst);
-            self.write_superblock(book, limit, book.superblock.flags, generation)?;
+            // SAFETY: the header page is mapped, and at rest while the writer word is held.
+            let file_bytes = unsafe { self.used_bytes() };
+            self.write_superblock(book, |superblock| {
+                superblock.checkpoint_txn = limit;
+                superblock.file_bytes = file_bytes;
+            })?;
             bulletin.checkpoint_txn.store(limit, SeqCst);
             book.index.forget(limit);
             if limit == published {
@@ -159,22 +163,13 @@ impl Engine {
     pub(super) fn write_superblock(
         &self,
         book: &mut Book,
-        checkpoint: u64,
-        flags: u32,
-        generation: u64,
+        change: impl FnOnce(&mut Superblock),
     ) -> Result<()> {
         self.refresh_superblock(book)?;
-        // SAFETY: the header page is mapped, and at rest while the writer word is held.
-        let in_use = unsafe { self.used_bytes() };
-        let superblock = Superblock {
-            sequence: book.superblock.sequence + 1,
-            checkpoint_txn: checkpoint,
-            file_bytes: in_use,
-            log_generation: generation,
-            flags,
-            ..book.superblock
-        }
-        .sealed();
+        let mut superblock = book.superblock;
+        change(&mut superblock);
+        superblock.sequence += 1;
+        let superblock = superblock.sealed();
         let copy = book.superblock_copy ^ 1;
         let part = IoSlice::new(superblock.as_bytes());
         let written = self.host.data().write_at(Superblock::offset(copy), &[part]);

@@ -131,17 +131,18 @@ impl Engine {
 
     fn close_logs(&self, book: &mut Book) -> Result<()> {
         self.refresh_superblock(book)?;
-        if book.superblock.flags & LOG_LIVE == 0 {
-            return Ok(());
+        if book.superblock.flags & LOG_LIVE != 0 {
+            self.checkpoint_held(book, false)?;
+            let bulletin = self.bulletin();
+            if bulletin.checkpoint_txn.load(SeqCst) < bulletin.published_txn.load(SeqCst) {
+                return Ok(()); // a reader without slot holds it back
+            }
+            let generation = bulletin.log_generation.load(SeqCst);
+            self.write_superblock(book, |superblock| {
+                superblock.flags = 0;
+                superblock.log_generation = generation;
+            })?;
         }
-        self.checkpoint_held(book, false)?;
-        let bulletin = self.bulletin();
-        let checkpoint = bulletin.checkpoint_txn.load(SeqCst);
-        if checkpoint < bulletin.published_txn.load(SeqCst) {
-            return Ok(()); // a reader without slot holds it back
-        }
-        let generation = bulletin.log_generation.load(SeqCst);
-        self.write_superblock(book, checkpoint, 0, generation)?;
         book.writer = None;
         book.cursor = None;
         book.logs = [None, None];
