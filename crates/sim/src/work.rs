@@ -97,6 +97,7 @@ impl Work<'_> {
     }
 
     /// The bytes of a piece in memory.
+    #[expect(clippy::mut_from_ref, reason = "memory of the heap, not of this struct")]
     fn bytes(&self, offset: u64, bytes: u64) -> &mut [u8] {
         // SAFETY: a live allocation of at least so many bytes, and we are the only thread.
         unsafe { std::slice::from_raw_parts_mut(self.txn.resolve(offset), bytes as usize) }

@@ -296,7 +296,6 @@ impl Engine {
         }
         let pieces = book.index.plan(after, upto, None);
         self.copy_pieces(book, &pieces)?;
-        self.check_page_count()?;
         for (which, log) in book.logs.iter().enumerate() {
             let used = pieces.iter().any(|piece| piece.log == which);
             if let Some(log) = log.as_ref().filter(|_| used) {
@@ -305,6 +304,7 @@ impl Engine {
                 }
             }
         }
+        self.check_page_count()?;
         Ok(true)
     }
 
