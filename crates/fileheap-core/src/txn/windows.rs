@@ -18,6 +18,7 @@ impl Engine {
         if book.windows.contains(&range) {
             return Ok(());
         }
+        self.reserve(range.clone())?;
         self.view.share(range.clone()).map_err(|error| self.map_error(error))?;
         book.windows.push(range);
         Ok(())
