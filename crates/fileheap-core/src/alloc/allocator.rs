@@ -171,11 +171,13 @@ impl Allocator {
             let run = self.alloc_run(g, bytes, align, false)?;
             if !run.zero {
                 self.words.fill_zero(run.offset, bytes);
+                g.touch(run.offset, bytes);
             }
             return Ok(run.offset);
         }
         let offset = self.alloc(g, bytes, align)?;
         self.words.fill_zero(offset, bytes);
+        g.touch(offset, bytes);
         Ok(offset)
     }
 

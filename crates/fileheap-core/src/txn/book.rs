@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::engine::Engine;
 use super::refine::Shadows;
 use super::write_set::merged;
-use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
+use crate::format::{PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
 
@@ -275,20 +275,6 @@ impl Engine {
         Ok(())
     }
 
-    /// P11: a commit that was not synced may outlive a power cut while the growth of the file it
-    /// speaks of does not. The file is given its length back, if this process may.
-    fn lengthen(&self, bytes: u64) -> Result<()> {
-        let bytes = bytes.div_ceil(PAGE_BYTES).saturating_mul(PAGE_BYTES);
-        let limit = self.identity().limit_bytes.min(self.view.reserved_bytes());
-        if bytes <= self.mapped_bytes() || bytes > limit || self.may_write().is_err() {
-            return Ok(());
-        }
-        let data = self.host.data();
-        let reserved = data.reserve(self.mapped_bytes()..bytes);
-        reserved.map_err(|error| self.os_error("cannot grow the heap again", error))?;
-        self.map_whole_file()
-    }
-
     /// Copies in what transactions `after < t <= upto` wrote. False if a log that it came from was
     /// begun anew meanwhile: then it may be anything.
     fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<bool> {
@@ -298,14 +284,7 @@ impl Engine {
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }
         let pieces = book.index.plan(after, upto, None);
-        let end = pieces.last().map_or(0, |piece| piece.offset.saturating_add(piece.bytes));
-        self.lengthen(end)?;
         self.copy_pieces(book, &pieces)?;
-        if pieces.iter().any(|piece| (piece.offset..=end).contains(&HEADER_OFFSET)) {
-            // Only a header that came from the log is believed: its checksum held.
-            // SAFETY: it is mapped, and the gate keeps writers of this process away.
-            self.lengthen(unsafe { self.used_bytes() })?;
-        }
         for (which, log) in book.logs.iter().enumerate() {
             let used = pieces.iter().any(|piece| piece.log == which);
             if let Some(log) = log.as_ref().filter(|_| used)

@@ -38,11 +38,15 @@ impl Engine {
         };
         let before = bulletin.checkpoint_txn.load(SeqCst);
         if limit > before {
-            let pieces = book.index.plan(before, limit, None);
+            let pieces = book.index.plan_home(before, limit);
             self.write_pieces(book, &pieces)?;
             self.sync_data()?;
-            let generation = bulletin.log_generation.load(SeqCst);
-            self.write_superblock(book, limit, book.superblock.flags, generation)?;
+            // SAFETY: the header page is mapped, and at rest while the writer word is held.
+            let file_bytes = unsafe { self.used_bytes() };
+            self.write_superblock(book, |superblock| {
+                superblock.checkpoint_txn = limit;
+                superblock.file_bytes = file_bytes;
+            })?;
             bulletin.checkpoint_txn.store(limit, SeqCst);
             book.index.forget(limit);
             if limit == published {
@@ -144,14 +148,10 @@ impl Engine {
 
     /// The ruling superblock as it is now: other processes write it, too.
     pub(super) fn refresh_superblock(&self, book: &mut Book) -> Result<()> {
-        let mut bytes = [0; size_of::<Superblock>()];
         for copy in 0..2 {
-            let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
-            let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
-            let found = Superblock::from_bytes(&bytes);
-            let ours =
-                got == bytes.len() && found.is_sealed() && found.uuid == self.identity().uuid;
-            if ours && found.sequence > book.superblock.sequence {
+            if let Some(found) = self.superblock_at(copy)?
+                && found.sequence > book.superblock.sequence
+            {
                 book.superblock = found;
                 book.superblock_copy = copy;
             }
@@ -159,26 +159,31 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether a copy is whole and ours.
+    pub(super) fn superblock_is_sound(&self, copy: u64) -> Result<bool> {
+        self.superblock_at(copy).map(|found| found.is_some())
+    }
+
+    fn superblock_at(&self, copy: u64) -> Result<Option<Superblock>> {
+        let mut bytes = [0; size_of::<Superblock>()];
+        let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
+        let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
+        let found = Superblock::from_bytes(&bytes);
+        let ours = found.is_sealed() && found.uuid == self.identity().uuid;
+        Ok((got == bytes.len() && ours).then_some(found))
+    }
+
     /// K4: the other copy, with the next sequence number, synced.
     pub(super) fn write_superblock(
         &self,
         book: &mut Book,
-        checkpoint: u64,
-        flags: u32,
-        generation: u64,
+        change: impl FnOnce(&mut Superblock),
     ) -> Result<()> {
         self.refresh_superblock(book)?;
-        // SAFETY: the header page is mapped, and at rest while the writer word is held.
-        let in_use = unsafe { self.used_bytes() };
-        let superblock = Superblock {
-            sequence: book.superblock.sequence + 1,
-            checkpoint_txn: checkpoint,
-            file_bytes: in_use,
-            log_generation: generation,
-            flags,
-            ..book.superblock
-        }
-        .sealed();
+        let mut superblock = book.superblock;
+        change(&mut superblock);
+        superblock.sequence += 1;
+        let superblock = superblock.sealed();
         let copy = book.superblock_copy ^ 1;
         let part = IoSlice::new(superblock.as_bytes());
         let written = self.host.data().write_at(Superblock::offset(copy), &[part]);

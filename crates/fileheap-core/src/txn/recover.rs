@@ -24,7 +24,9 @@ impl Engine {
         let superblock = book.superblock;
         let bulletin = self.bulletin();
         reset(bulletin, superblock.checkpoint_txn, superblock.log_generation, self.slot);
-        if superblock.flags & LOG_LIVE == 0 {
+        let live = superblock.flags & LOG_LIVE != 0;
+        // A damaged copy may have been the newer one, and spoken of a log.
+        if !live && self.superblock_is_sound(book.superblock_copy ^ 1)? {
             return Ok(Recovery::default());
         }
         self.demand_log(&book)?;
@@ -45,6 +47,12 @@ impl Engine {
                     found.log_bytes += log.file.len().unwrap_or(0);
                 }
             }
+        }
+        if found.transactions > 0 && !live && self.is_writable() {
+            self.write_superblock(&mut book, |superblock| {
+                superblock.flags = LOG_LIVE;
+                superblock.log_generation = last.generation;
+            })?;
         }
         bulletin.published_txn.store(last.txn, SeqCst);
         if self.is_writable() {
@@ -141,18 +149,19 @@ impl Engine {
 
     fn close_logs(&self, book: &mut Book) -> Result<()> {
         self.refresh_superblock(book)?;
-        if book.superblock.flags & LOG_LIVE == 0 {
-            return Ok(());
+        if book.superblock.flags & LOG_LIVE != 0 {
+            self.checkpoint_held(book, false)?;
+            let bulletin = self.bulletin();
+            if bulletin.checkpoint_txn.load(SeqCst) < bulletin.published_txn.load(SeqCst) {
+                return Ok(()); // a reader without slot holds it back
+            }
+            let generation = bulletin.log_generation.load(SeqCst);
+            self.write_superblock(book, |superblock| {
+                superblock.flags = 0;
+                superblock.log_generation = generation;
+            })?;
+            self.write_superblock_again(book)?;
         }
-        self.checkpoint_held(book, false)?;
-        let bulletin = self.bulletin();
-        let checkpoint = bulletin.checkpoint_txn.load(SeqCst);
-        if checkpoint < bulletin.published_txn.load(SeqCst) {
-            return Ok(()); // a reader without slot holds it back
-        }
-        let generation = bulletin.log_generation.load(SeqCst);
-        self.write_superblock(book, checkpoint, 0, generation)?;
-        self.write_superblock_again(book)?;
         book.writer = None;
         book.cursor = None;
         book.logs = [None, None];

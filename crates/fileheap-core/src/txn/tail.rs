@@ -65,7 +65,6 @@ impl Engine {
         self.set_mapped(bytes);
         let cut = self.host.data().truncate(bytes);
         cut.map_err(|error| self.os_error("cannot cut the heap file", error))?;
-        self.synced_bytes.store(0, SeqCst);
         Ok(len - bytes)
     }
 }

@@ -71,7 +71,10 @@ impl Engine {
             return self.view.unshare(extent.range).map_err(|error| self.map_error(error));
         }
         drop(extents);
-        if self.close_window(&range)? {
+        let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = enlisted.len();
+        enlisted.retain(|extent| *extent != range);
+        if self.close_window(&range)? || enlisted.len() < known {
             let mut freed = changes.freed.lock().unwrap_or_else(PoisonError::into_inner);
             freed.push(range);
         }

@@ -172,8 +172,9 @@ impl Board for RamBoard {
         self.disk.shared.woken.notify_all();
     }
 
+    /// A killed process owns nothing: what it drops must not touch what the living share.
     fn is_mine(&self) -> bool {
-        true
+        !self.disk.is_dead(self.process)
     }
 
     fn is_writable(&self) -> bool {
