@@ -290,6 +290,7 @@ impl Engine {
     /// begun anew meanwhile: then it may be anything.
     fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<bool> {
         let homes = merged(book.index.home_ranges(after, upto).collect(), 0);
+        book.shadows.forget(&homes);
         for range in homes {
             let range = range.start..range.end.min(self.mapped_bytes());
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;

@@ -94,7 +94,11 @@ impl Engine {
         if empty || !other_retired || !(long || checkpoint == published) {
             return Ok(());
         }
-        self.begin_log(book, tail.generation + 1)
+        match self.begin_log(book, tail.generation + 1) {
+            // On a full disk the log there is goes on.
+            Err(error) if error.kind() == ErrorKind::DiskFull => Ok(()),
+            done => done,
+        }
     }
 
     /// K2: from the logs into the heap file, neighbours together.

@@ -98,6 +98,7 @@ impl Engine {
             self.write_log(&mut book, &logged, &homes, durability)?;
         }
         self.keep_shadows(&mut book);
+        book.shadows.forget(&homes);
         book.last_tracked = changes.tracked;
         // From here on the transaction is committed: what fails now is trouble for later ones.
         let mut after = self.settle_extents(&mut book, changes);

@@ -18,6 +18,7 @@ impl Engine {
 
     /// Makes what was done to the heap file itself survive a power cut.
     pub fn sync_file(&self) -> Result<()> {
+        self.book().shadows.clear();
         self.sync_data()
     }
 
@@ -63,6 +64,7 @@ impl Engine {
         let unmapped = self.view.retract(bytes);
         unmapped.map_err(|error| self.os_error("cannot unmap the tail", error))?;
         self.set_mapped(bytes);
+        book.shadows.clear();
         let cut = self.host.data().truncate(bytes);
         cut.map_err(|error| self.os_error("cannot cut the heap file", error))?;
         Ok(len - bytes)

@@ -18,6 +18,8 @@ impl Engine {
         if book.windows.contains(&range) {
             return Ok(());
         }
+        self.reserve(range.clone())?;
+        book.shadows.forget(std::slice::from_ref(&range));
         self.view.share(range.clone()).map_err(|error| self.map_error(error))?;
         book.windows.push(range);
         Ok(())
