@@ -168,7 +168,7 @@ impl Runs {
         }
         let freed_txn = *self.found_txn.get_or_insert(g.txn().saturating_sub(1));
         let (pages, punched) = (entry.pages(), entry.is_punched());
-        self.pool.insert(FreeRun { page, pages, freed_txn, punched, zero: false });
+        self.pool.insert(FreeRun { page, pages, freed_txn, punched, zero_txn: 0 });
         Ok(())
     }
 
@@ -204,7 +204,7 @@ impl Runs {
         if claimed {
             g.claimed(page..end);
         }
-        Ok(Taken { page, claimed, zero: run.zero })
+        Ok(Taken { page, claimed, zero: run.zero_txn == g.txn() })
     }
 
     fn find(&mut self, g: &impl Ground, want: &Want) -> Result<FreeRun> {
@@ -278,7 +278,9 @@ impl Runs {
             run.page = run.page.min(other.page);
             run.pages += other.pages;
             run.freed_txn = run.freed_txn.max(other.freed_txn);
-            run.zero &= other.zero;
+            if run.zero_txn != other.zero_txn {
+                run.zero_txn = 0;
+            }
         }
         if before.is_some() {
             self.clear_head(g, given.page)?;
@@ -292,7 +294,7 @@ impl Runs {
 
     /// Makes the pages of a run free that this transaction stops using.
     pub(super) fn give_used(&mut self, g: &impl Ground, page: u64, pages: u64) -> Result<()> {
-        let run = FreeRun { page, pages, freed_txn: g.txn(), punched: false, zero: false };
+        let run = FreeRun { page, pages, freed_txn: g.txn(), punched: false, zero_txn: 0 };
         self.give(g, run).map(drop)
     }
 

@@ -71,10 +71,20 @@ impl Engine {
         book.cursor = Some(cursor);
         book.index.forget(self.checkpointed(target.is_none(), book));
         book.index.add(&spans);
-        self.copy_in(book, from, cursor.txn)?;
+        let copied = self.copy_in(book, from, cursor.txn);
+        // A log that was retired meanwhile may have given us a later one's bytes.
+        let logs: Vec<_> = book.logs.iter().flatten().cloned().collect();
+        if !self.all_still(&logs)? {
+            return self.reload(book, target);
+        }
+        copied?;
         self.set_seen(cursor.txn);
         self.count_refresh();
         Ok(())
+    }
+
+    fn all_still(&self, logs: &[LogFile]) -> Result<bool> {
+        logs.iter().try_fold(true, |all, log| Ok(all && self.still(log)?))
     }
 
     /// Reads on in the logs from the cursor; None when the trail is lost.
@@ -120,13 +130,14 @@ impl Engine {
     /// Starts over: drops every private page and reads both logs from their beginnings.
     fn reload(&self, book: &mut Book, target: Option<u64>) -> Result<()> {
         for _ in 0..1000 {
-            let (logs, cursor, spans) = self.read_logs(book, target)?;
-            let reached = cursor.map_or(self.checkpointed(true, book), |cursor| cursor.txn);
-            let mut stable = target.is_none_or(|target| target == reached);
-            for log in &logs {
-                stable &= self.still(log)?;
+            let before = self.checkpointed(target.is_none(), book);
+            let read = self.read_logs(book, target);
+            if read.is_err() && self.checkpointed(target.is_none(), book) != before {
+                continue; // a log was begun anew between our looks at the two
             }
-            if !stable {
+            let (logs, cursor, spans) = read?;
+            let reached = cursor.map_or(self.checkpointed(true, book), |cursor| cursor.txn);
+            if target.is_some_and(|target| target != reached) || !self.all_still(&logs)? {
                 std::thread::yield_now();
                 continue;
             }
@@ -136,12 +147,16 @@ impl Engine {
             book.index.add(&spans);
             book.cursor = cursor;
             book.logs = [None, None];
-            for log in logs {
+            for log in &logs {
                 let which = (log.header.generation & 1) as usize;
-                book.logs[which] = Some(log);
+                book.logs[which] = Some(log.clone());
             }
             book.writer = None;
-            self.copy_in(book, 0, reached)?;
+            let copied = self.copy_in(book, 0, reached);
+            if !self.all_still(&logs)? {
+                continue;
+            }
+            copied?;
             self.set_seen(reached);
             self.count_refresh();
             return Ok(());

@@ -25,7 +25,7 @@ impl Engine {
 
     /// K1-K6, with the writer word held and no transaction open.
     pub(super) fn checkpoint_held(&self, book: &mut Book, switch: bool) -> Result<()> {
-        self.sync_log(book)?;
+        self.sync_log()?;
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         let slot = self.slot.unwrap_or(u32::MAX);

@@ -345,14 +345,18 @@ impl Engine {
     }
 
     /// Makes everything published so far survive a power cut.
-    pub fn sync_log(&self, book: &mut Book) -> Result<()> {
+    pub fn sync_log(&self) -> Result<()> {
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         if bulletin.durable_txn.load(SeqCst) >= published {
             return Ok(());
         }
-        for log in book.logs.iter().flatten() {
-            log.file.sync().map_err(|error| self.poison("syncing the log", error))?;
+        // Not only the logs this process knows: others may have gone on elsewhere.
+        for which in 0..2 {
+            let file = self.host.log(which, false);
+            if let Some(file) = file.map_err(|e| self.os_error("cannot open the log", e))? {
+                file.sync().map_err(|error| self.poison("syncing the log", error))?;
+            }
         }
         bulletin.durable_txn.fetch_max(published, SeqCst);
         Ok(())
@@ -376,8 +380,8 @@ impl Engine {
     /// Syncs what is published, and the direct extents this process stores to.
     pub fn sync(&self) -> Result<()> {
         self.may_write()?;
-        let mut book = self.book();
-        self.sync_log(&mut book)?;
+        self.sync_log()?;
+        let book = self.book();
         if book.windows.is_empty() {
             return Ok(());
         }

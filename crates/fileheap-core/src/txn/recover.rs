@@ -117,7 +117,7 @@ impl Engine {
         let board = self.host.board();
         let alone = board.lock(Lock::Presence, Mode::Exclusive, Wait::Try);
         if !alone.map_err(|error| self.os_error("cannot lock the heap", error))? {
-            return self.sync_log(&mut self.book());
+            return self.sync_log();
         }
         if self.begin_write(Wait::Try).is_err() {
             return Ok(()); // a guard leaked: the logs stay, and the next opening reads them
