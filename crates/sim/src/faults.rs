@@ -86,6 +86,9 @@ pub fn suffer(seed: u64, options: &Options, fault: Fault) -> Result<Outcome, Str
             }
         }
     }
+    if outcome == Outcome::Untouched && faulty.was_hit() {
+        outcome = Outcome::WentOn; // nobody had to hear of it
+    }
     faulty.healed.store(true, SeqCst);
     verdict(&mut world, &disk, seed, outcome)?;
     Ok(outcome)

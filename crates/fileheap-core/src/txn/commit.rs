@@ -87,6 +87,8 @@ impl Engine {
         let (logged, homes) = self.send_home(&mut book, changes, durability)?;
         if !logged.is_empty() || !homes.is_empty() {
             self.write_log(&mut book, &logged, &homes, durability)?;
+        } else if durability == Durability::Power {
+            self.sync_log()?; // what it builds on was maybe committed without waiting
         }
         // From here on the transaction is committed: what fails now is trouble for later ones.
         let mut after = self.settle_extents(&mut book, changes);
