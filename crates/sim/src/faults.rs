@@ -9,7 +9,7 @@ use fileheap_core::{ErrorKind, Heap, Options};
 
 use crate::judge::{Bounds, Judge};
 use crate::model::Model;
-use crate::script::{Act, ACTS};
+use crate::script::{ACTS, Act};
 use crate::work::{Mix, Stop};
 use crate::world::{Machine, World};
 

@@ -149,8 +149,7 @@ impl Judge {
         let stamp = Model::stamp_of(&read)?;
         drop(read);
         let allowed = bounds.lowest.unwrap_or(0)..=bounds.newest;
-        let Some(found) =
-            states.iter().find(|it| it.stamp == stamp && allowed.contains(&it.stamp))
+        let Some(found) = states.iter().find(|it| it.stamp == stamp && allowed.contains(&it.stamp))
         else {
             return Err(format!("found state {stamp}"));
         };

@@ -11,7 +11,11 @@ use crate::world::{End, World};
 pub fn happen(world: &mut World) -> Result<(), Stop> {
     let process = world.random.below(world.heaps.len() as u64) as usize;
     if world.is_reading(process) {
-        return if world.random.once_in(4) { world.let_go(process) } else { world.compare(process) };
+        return if world.random.once_in(4) {
+            world.let_go(process)
+        } else {
+            world.compare(process)
+        };
     }
     match world.random.below(24) {
         0 => world.reopen(process),
@@ -129,9 +133,8 @@ pub fn fill_home(world: &mut World, count: u64) -> Result<(), Stop> {
     let heap = world.heaps[0].clone();
     let mut txn = heap.begin_write()?;
     let mut draft = world.now().clone();
-    let old: Vec<u64> = draft.names.iter().filter(|it| it.0.starts_with("block"))
-        .map(|it| *it.1)
-        .collect();
+    let old: Vec<u64> =
+        draft.names.iter().filter(|it| it.0.starts_with("block")).map(|it| *it.1).collect();
     world.work(&mut txn, &mut draft, 0)?;
     let (random, mix) = (&mut world.random, world.mix);
     let mut work = crate::work::Work { txn: &mut txn, draft: &mut draft, random, mix };

@@ -228,9 +228,8 @@ impl Work<'_> {
 
     /// Frees a block and unbinds its name.
     pub fn free_block(&mut self, offset: u64) -> Result<(), Stop> {
-        let names: Vec<String> = self.draft.names.iter().filter(|it| *it.1 == offset)
-            .map(|it| it.0.clone())
-            .collect();
+        let names: Vec<String> =
+            self.draft.names.iter().filter(|it| *it.1 == offset).map(|it| it.0.clone()).collect();
         for name in names {
             self.txn.catalog().names().unbind(&name)?;
             self.draft.names.remove(&name);
@@ -276,9 +275,8 @@ impl Work<'_> {
 
     /// Points at `new` whatever pointed at `old`.
     fn retarget(&mut self, old: u64, new: u64) -> Result<(), Stop> {
-        let names: Vec<String> = self.draft.names.iter().filter(|it| *it.1 == old)
-            .map(|it| it.0.clone())
-            .collect();
+        let names: Vec<String> =
+            self.draft.names.iter().filter(|it| *it.1 == old).map(|it| it.0.clone()).collect();
         let root = self.root(new);
         for name in names {
             self.txn.catalog().names().rebind(&name, root)?;

@@ -85,19 +85,18 @@ impl World {
     ) -> Self {
         let (random, heaps, states) = (Random::new(seed), vec![heap], vec![Model::default()]);
         let (readers, keepers) = (Vec::new(), Vec::new());
-        let world =
-            Self {
-                machine,
-                options,
-                heaps,
-                readers,
-                keepers,
-                states,
-                attempted: None,
-                random,
-                mix,
-                recorder,
-            };
+        let world = Self {
+            machine,
+            options,
+            heaps,
+            readers,
+            keepers,
+            states,
+            attempted: None,
+            random,
+            mix,
+            recorder,
+        };
         world.note(Entry::Durable(0));
         world
     }

@@ -172,9 +172,7 @@ fn p06_home_pages_torn() {
 /// P7: everything home and synced, the superblock not yet written.
 #[test]
 fn p07_between_home_and_superblock() {
-    let pick = |_: &str, file: usize, change: &Change| {
-        file == 0 && matches!(change, Change::Sync)
-    };
+    let pick = |_: &str, file: usize, change: &Change| file == 0 && matches!(change, Change::Sync);
     case_with(long(), 1, &commits, &carry, &pick);
 }
 
@@ -354,8 +352,7 @@ fn process_dies_at_every_change_of_everything() {
         let heap = Heap::create_on(Box::new(host), &options).unwrap();
         let machine = Machine::Ram(disk.clone());
         let recorded = Some(recorder.clone());
-        let mut world =
-            World::around(machine, 9, options.clone(), Mix::SMALL, heap, recorded);
+        let mut world = World::around(machine, 9, options.clone(), Mix::SMALL, heap, recorded);
         recorder.kill_at(Some(kill_at));
         let run = AssertUnwindSafe(|| fileheap_sim::script::everything(&mut world).is_ok());
         let ended = catch_unwind(run);

@@ -263,12 +263,7 @@ impl Engine {
             && tail.txn == bulletin.published_txn.load(SeqCst)
     }
 
-    fn read_tail(
-        &self,
-        log: &crate::log::LogFile,
-        from: Cursor,
-        published: u64,
-    ) -> Result<Cursor> {
+    fn read_tail(&self, log: &crate::log::LogFile, from: Cursor, published: u64) -> Result<Cursor> {
         let mut ignored = Vec::new();
         let tail = self.read_frames(log, from, Some(published), &mut ignored)?;
         if tail.txn == published {

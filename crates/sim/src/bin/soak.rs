@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use fileheap_core::Options;
 use fileheap_sim::faults::{self, Fault, Outcome};
 use fileheap_sim::judge::{Bounds, Judge};
+use fileheap_sim::script;
 use fileheap_sim::work::{Mix, Stop};
 use fileheap_sim::world::World;
-use fileheap_sim::script;
 
 const USAGE: &str = "usage: soak images|model|faults [--minutes N] [--seed S]";
 

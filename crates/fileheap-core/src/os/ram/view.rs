@@ -234,7 +234,8 @@ impl View for RamView {
         for index in PREAMBLE_BYTES as usize / PAGE..state.pages.len() {
             let page = index * PAGE..(index + 1) * PAGE;
             // SAFETY: the page is mapped; nobody stores to it while a harvest is made.
-            let memory = unsafe { std::slice::from_raw_parts(self.core.base.add(page.start), PAGE) };
+            let memory =
+                unsafe { std::slice::from_raw_parts(self.core.base.add(page.start), PAGE) };
             if state.pages[index] == Page::Shared || *memory == state.shadow[page.clone()] {
                 continue;
             }
