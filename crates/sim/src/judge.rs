@@ -8,7 +8,7 @@ use fileheap_core::{ErrorKind, Heap, Options};
 use crate::images::{Disk, Fate};
 use crate::model::Model;
 use crate::random::Random;
-use crate::record::{Entry, Recorder};
+use crate::record::{Change, Entry, Recorder};
 use crate::work::{Mix, Work};
 
 /// Which states may be found: stamps from the last durable to the last begun one. `None`: the
@@ -52,30 +52,31 @@ impl Judge {
         states: &[Model],
         bounds: Bounds,
     ) -> Result<(), String> {
-        self.walk_marked(base, history, states, bounds, None)
+        self.walk_where(base, history, states, bounds, &|_, _, _| true)
     }
 
-    /// The same, but crashes only behind this mark and before the next.
-    pub fn walk_marked(
+    /// The same, but crashes only behind changes that `pick` wants to see: it is told the last
+    /// mark, the file and the change.
+    pub fn walk_where(
         &mut self,
         base: &Images,
         history: &[Entry],
         states: &[Model],
         mut bounds: Bounds,
-        mark: Option<&str>,
+        pick: &dyn Fn(&str, usize, &Change) -> bool,
     ) -> Result<(), String> {
         let mut disk = Disk::holding(base);
-        let mut inside = mark.is_none();
+        let mut mark = "";
         for (at, entry) in history.iter().enumerate() {
             match entry {
                 Entry::Begun(stamp) => bounds.newest = *stamp,
                 Entry::Durable(stamp) => bounds.lowest = Some(*stamp),
-                Entry::Mark(name) => inside = mark.is_none_or(|mark| mark == *name),
+                Entry::Mark(name) => mark = name,
                 Entry::Change(file, change) => {
                     disk.apply(*file, change);
-                    if inside {
+                    if pick(mark, *file, change) {
                         self.crash(&disk, states, bounds)
-                            .map_err(|e| format!("crash after entry {at} of the history: {e}"))?;
+                            .map_err(|e| format!("crash after entry {at} ({mark}): {e}"))?;
                     }
                 }
             }

@@ -82,28 +82,70 @@ pub fn trim(world: &mut World, process: usize) -> Result<(), Stop> {
     Ok(())
 }
 
+/// A part of the script.
+pub struct Act {
+    /// For messages; also a mark in the history.
+    pub name: &'static str,
+    /// Whether it closes the heap.
+    pub closes: bool,
+    /// What is done.
+    pub run: fn(&mut World) -> Result<(), Stop>,
+}
+
+const fn act(name: &'static str, run: fn(&mut World) -> Result<(), Stop>) -> Act {
+    Act { name, closes: false, run }
+}
+
+/// Everything once.
+pub const ACTS: &[Act] = &[
+    act("commit", |world| world.transact(0, false, 8, End::Commit(Power))),
+    act("abort", |world| world.transact(0, true, 5, End::Abort)),
+    act("go on", |world| world.transact_on(0, 3, 2)),
+    act("commit for the process", |world| world.transact(0, true, 8, End::Commit(Process))),
+    act("grow", |world| {
+        let mix = world.mix;
+        (world.mix.bytes_max, world.mix.total_max) = (40 * 1024, 500 * 1024);
+        let done = world.transact(0, false, 16, End::Commit(Power));
+        world.mix = mix;
+        done
+    }),
+    act("checkpoint", |world| checkpoint(world, 0)),
+    act("commit after it", |world| world.transact(0, false, 15, End::Commit(Power))),
+    act("trim", |world| trim(world, 0)),
+    act("commit more", |world| world.transact(0, false, 6, End::Commit(Process))),
+    act("fill", |world| fill_home(world, 40)),
+    act("switch", |world| (0..4).try_for_each(|_| fill_home(world, 2))),
+    Act { name: "close", closes: true, run: |world| world.reopen(0) },
+    act("first commit", |world| world.transact(0, false, 6, End::Commit(Power))),
+];
+
 /// Everything once, in an order that follows from nothing but the seed.
 pub fn everything(world: &mut World) -> Result<(), Stop> {
-    let mark = |world: &World, name| world.note(Entry::Mark(name));
-    for (round, durability) in [Power, Process, Power, Process].into_iter().enumerate() {
-        mark(world, "commit");
-        world.transact(0, round % 2 == 1, 8, End::Commit(durability))?;
-        world.transact(0, round % 2 == 0, 5, End::Abort)?;
-        world.transact_on(0, 3, 2)?;
-        mark(world, "grow");
-        let mix = world.mix;
-        world.mix.bytes_max = 64 * 1024;
-        world.mix.total_max = 4 << 20;
-        world.transact(0, false, 30, End::Commit(durability))?;
-        world.mix = mix;
-        mark(world, "checkpoint");
-        checkpoint(world, 0)?;
-        world.transact(0, false, 20, End::Commit(Power))?;
-        mark(world, "trim");
-        trim(world, 0)?;
-        world.transact(0, true, 6, End::Commit(Process))?;
-        mark(world, "close");
-        world.reopen(0)?;
+    for act in ACTS.iter().filter(|act| act.name != "fill") {
+        world.note(Entry::Mark(act.name));
+        (act.run)(world)?;
     }
+    Ok(())
+}
+
+/// Commits so many new blocks of 30 KiB, having freed those of the last time.
+pub fn fill_home(world: &mut World, count: u64) -> Result<(), Stop> {
+    let heap = world.heaps[0].clone();
+    let mut txn = heap.begin_write()?;
+    let mut draft = world.now().clone();
+    let old: Vec<u64> =
+        draft.names.iter().filter(|it| it.0.starts_with("block")).map(|it| *it.1).collect();
+    world.work(&mut txn, &mut draft, 0)?;
+    let (random, mix) = (&mut world.random, world.mix);
+    let mut work = crate::work::Work { txn: &mut txn, draft: &mut draft, random, mix };
+    for offset in old {
+        work.free_block(offset)?;
+    }
+    for index in 0..count {
+        work.bind_block(&format!("block{index}"), 33 * 1024)?;
+    }
+    world.begun(&draft);
+    txn.commit()?;
+    world.committed(draft, Power);
     Ok(())
 }

@@ -227,6 +227,49 @@ impl Work<'_> {
         Ok(self.txn.free(offset)?)
     }
 
+    /// Frees a block and unbinds its name.
+    pub fn free_block(&mut self, offset: u64) -> Result<(), Stop> {
+        let names: Vec<String> =
+            self.draft.names.iter().filter(|it| *it.1 == offset).map(|it| it.0.clone()).collect();
+        for name in names {
+            self.txn.catalog().names().unbind(&name)?;
+            self.draft.names.remove(&name);
+        }
+        if self.draft.pieces.remove(&offset).is_none() {
+            return Ok(());
+        }
+        self.retarget(offset, 0)?;
+        Ok(self.txn.free(offset)?)
+    }
+
+    /// Allocates a block and binds it.
+    pub fn bind_block(&mut self, name: &str, bytes: u64) -> Result<(), Stop> {
+        let offset = self.txn.alloc(bytes, 16)?;
+        let contents = self.write(offset, bytes);
+        self.add(offset, Piece { bytes, contents, direct: false })?;
+        let root = self.root(offset);
+        self.txn.catalog().names().bind(name, root)?;
+        self.draft.names.insert(name.to_owned(), offset);
+        Ok(())
+    }
+
+    /// Allocates a direct extent of this length, or stores to it atomically if it is there.
+    pub fn direct_block(&mut self, name: &str, bytes: u64) -> Result<(), Stop> {
+        if let Some(&offset) = self.draft.names.get(name) {
+            self.txn.enlist(offset)?;
+            let contents = self.write(offset, bytes);
+            self.draft.pieces.insert(offset, Piece { bytes, contents, direct: true });
+            return Ok(());
+        }
+        let offset = self.txn.alloc_direct(bytes, false)?.offset;
+        let contents = self.write(offset, bytes);
+        self.add(offset, Piece { bytes, contents, direct: true })?;
+        let root = self.root(offset);
+        self.txn.catalog().names().bind(name, root)?;
+        self.draft.names.insert(name.to_owned(), offset);
+        Ok(())
+    }
+
     fn root(&self, target: u64) -> Root {
         Root { kind: 3, fingerprint: 4, offset: target, bytes: self.draft.bytes_at(target) }
     }

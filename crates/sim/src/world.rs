@@ -44,6 +44,8 @@ pub struct World {
     pub keepers: Vec<(usize, Keeper)>,
     /// All committed states; the last is the present.
     pub states: Vec<Model>,
+    /// What a commit that has not returned, or failed, would have made the present.
+    pub attempted: Option<Model>,
     /// Whence decisions come.
     pub random: Random,
     /// What sorts of work.
@@ -71,7 +73,9 @@ impl World {
         Ok(Self::around(Machine::Real(path), seed, options, mix, heap, None))
     }
 
-    fn around(
+    /// A world around a heap that was just made.
+    #[must_use]
+    pub fn around(
         machine: Machine,
         seed: u64,
         options: Options,
@@ -81,8 +85,18 @@ impl World {
     ) -> Self {
         let (random, heaps, states) = (Random::new(seed), vec![heap], vec![Model::default()]);
         let (readers, keepers) = (Vec::new(), Vec::new());
-        let world =
-            Self { machine, options, heaps, readers, keepers, states, random, mix, recorder };
+        let world = Self {
+            machine,
+            options,
+            heaps,
+            readers,
+            keepers,
+            states,
+            attempted: None,
+            random,
+            mix,
+            recorder,
+        };
         world.note(Entry::Durable(0));
         world
     }
@@ -125,7 +139,7 @@ impl World {
         match end {
             End::Commit(durability) => {
                 txn.set_durability(durability);
-                self.note(Entry::Begun(draft.stamp));
+                self.begun(&draft);
                 txn.commit()?;
                 self.committed(draft, durability);
             }
@@ -141,7 +155,7 @@ impl World {
         for _ in 0..times {
             let mut draft = self.now().clone();
             self.work(&mut txn, &mut draft, steps)?;
-            self.note(Entry::Begun(draft.stamp));
+            self.begun(&draft);
             txn.commit_and_continue()?;
             self.committed(draft, Durability::Power);
         }
@@ -158,9 +172,16 @@ impl World {
         (0..steps).try_for_each(|_| work.step())
     }
 
+    /// A draft is about to become the present.
+    pub fn begun(&mut self, draft: &Model) {
+        self.note(Entry::Begun(draft.stamp));
+        self.attempted = Some(draft.clone());
+    }
+
     /// A draft became the present.
     pub fn committed(&mut self, draft: Model, durability: Durability) {
         let stamp = draft.stamp;
+        self.attempted = None;
         self.states.push(draft);
         if durability == Durability::Power {
             self.note(Entry::Durable(stamp));

@@ -53,19 +53,19 @@ fn lives(
 
 #[test]
 fn of_a_script_that_touches_everything() {
-    lives("everything", 1000, 40_000, Mix::SMALL, &script::everything);
+    lives("everything", 1000, 8_000, Mix::SMALL, &script::everything);
 }
 
 #[test]
 fn of_generated_lives_of_one_process() {
-    lives("one process", 2000, 40_000, Mix::SMALL, &|world| {
+    lives("one process", 2000, 8_000, Mix::SMALL, &|world| {
         (0..40).try_for_each(|_| script::happen(world))
     });
 }
 
 #[test]
 fn of_generated_lives_of_two_processes() {
-    lives("two processes", 3000, 30_000, Mix::SMALL, &|world| {
+    lives("two processes", 3000, 8_000, Mix::SMALL, &|world| {
         world.heaps.push(world.attach()?);
         (0..40).try_for_each(|_| script::happen(world))
     });

@@ -156,7 +156,7 @@ impl Runs {
         for run in runs {
             give(run.page..run.end())?;
             self.pool.remove(run.page);
-            let punched = super::pool::FreeRun { punched: true, zero: false, ..run };
+            let punched = super::pool::FreeRun { punched: true, zero_txn: 0, ..run };
             self.give(g, punched)?;
             pages += run.pages;
         }

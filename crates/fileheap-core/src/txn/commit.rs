@@ -96,9 +96,10 @@ impl Engine {
         }
         if !logged.is_empty() || !homes.is_empty() {
             self.write_log(&mut book, &logged, &homes, durability)?;
+        } else if durability == Durability::Power {
+            self.sync_log()?; // what it builds on was maybe committed without waiting
         }
         self.keep_shadows(&mut book);
-        book.shadows.forget(&homes);
         book.last_tracked = changes.tracked;
         // From here on the transaction is committed: what fails now is trouble for later ones.
         let mut after = self.settle_extents(&mut book, changes);

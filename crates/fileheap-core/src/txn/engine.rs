@@ -365,8 +365,10 @@ impl Engine {
         data.reserve(before..total).map_err(|e| self.os_error("cannot grow the heap", e))?;
         self.view.extend(total).map_err(|e| self.os_error("cannot map the grown heap", e))?;
         self.set_mapped(total);
-        // What lay behind the mapped part may stem from a transaction that never committed.
-        Ok(len <= before)
+        // What lay behind the pages in use may stem from a transaction that never committed, or
+        // from before a trim.
+        // SAFETY: the header page is mapped, and only our caller's transaction stores to it.
+        Ok(len <= unsafe { self.used_bytes() })
     }
 
     /// Reserves disk space for a range whose space was given back.

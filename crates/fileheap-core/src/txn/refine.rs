@@ -25,17 +25,6 @@ pub struct Shadows {
 }
 
 impl Shadows {
-    /// These ranges went home without log, or are shared: what was known of them is void.
-    pub fn forget(&mut self, ranges: &[Range<u64>]) {
-        let inside = |page: u64| {
-            let at = page * PAGE_BYTES;
-            ranges.iter().any(|range| range.start < at + PAGE_BYTES && range.end > at)
-        };
-        if !ranges.is_empty() {
-            self.pages.retain(|&page, _| !inside(page));
-        }
-    }
-
     /// The pages are not what they were: another process committed.
     pub fn clear(&mut self) {
         self.pages.clear();
