@@ -94,6 +94,9 @@ pub trait View: Send + Sync {
     /// A page it names without need costs time; a page it omits would be lost. What it appended
     /// before an error counts: those pages are not named again.
     fn harvest(&self, dirty: &mut Vec<Range<u64>>) -> io::Result<()>;
+    /// Says that a range was stored to, which a kernel sees by itself: those pages no longer show
+    /// the file, even if their bytes are the same.
+    fn note_stores(&self, _range: Range<u64>) {}
     /// Lifts or restores write protection of a view that was mapped read-only; others ignore it.
     fn set_writable(&self, writable: bool) -> io::Result<()>;
     /// Drops private copies in the range: it shows the file again.

@@ -343,6 +343,7 @@ impl Engine {
                 let at = self.view.base().add(piece.offset as usize);
                 std::slice::from_raw_parts_mut(at, piece.bytes as usize)
             };
+            self.view.note_stores(piece.offset..piece.offset + piece.bytes);
             let got = log.file.read_at(piece.position, into).map_err(fail)?;
             if got < into.len() {
                 let text = "the log is shorter than it was";

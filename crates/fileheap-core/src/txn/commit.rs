@@ -119,6 +119,7 @@ impl Engine {
         if changes.tracked {
             let mut touched = changes.touched.lock().unwrap_or_else(PoisonError::into_inner);
             dirty.extend(touched.take());
+            dirty.iter().for_each(|range| self.view.note_stores(range.clone()));
             book.baseline_stale = true;
             book.shadows.clear();
         } else {
@@ -132,7 +133,9 @@ impl Engine {
         Ok(())
     }
 
-    /// C3: splits what is dirty into what goes through the log and what goes home at once.
+    /// C3: splits what is dirty into what goes through the log and what is home. Space claimed is
+    /// home in any case: processes may have seen different contents of it while it was free, and
+    /// what is logged of it from now on builds on those in the file.
     fn send_home(
         &self,
         book: &mut Book,
@@ -155,7 +158,7 @@ impl Engine {
         let direct = durability == Durability::Power && !book.windows.is_empty();
         let grown = self.grown.load(SeqCst);
         if homes.is_empty() && !private_home && !direct && !grown {
-            return Ok((logged, homes));
+            return Ok((logged, claimed));
         }
         let fail = |error| self.os_error("cannot write the heap file", error);
         for range in homes.iter().chain(&book.windows) {
@@ -169,8 +172,8 @@ impl Engine {
                 let part = std::io::IoSlice::new(bytes);
                 self.host.data().write_at(range.start, &[part]).map_err(fail)?;
             }
-            homes.extend(fresh.iter().cloned());
         }
+        homes.extend(claimed);
         self.sync_data()?;
         changes.unsynced.store(false, SeqCst);
         if private_home {
@@ -322,9 +325,13 @@ impl Engine {
     /// C6: what this transaction made or freed gets the mapping it is to have from now on.
     fn settle_extents(&self, book: &mut Book, changes: &mut Changes) -> Result<()> {
         let fail = |error| self.os_error("cannot map an extent", error);
-        changes.carried.clear();
-        taken(&changes.claimed);
-        for extent in taken(&changes.extents) {
+        let dirty = whole_pages(std::mem::take(&mut changes.carried));
+        let extents = taken(&changes.extents);
+        let made = merged(extents.iter().map(|extent| extent.range.clone()).collect(), 0);
+        // Of space claimed but not stored to we show what the others show: the file.
+        let unused = split(&split(&taken(&changes.claimed).ranges(), &dirty).1, &made).1;
+        self.view.discard_many(&unused).map_err(fail)?;
+        for extent in extents {
             if extent.direct {
                 book.windows.push(extent.range);
             } else {

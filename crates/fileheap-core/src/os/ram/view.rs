@@ -250,6 +250,16 @@ impl View for RamView {
         Ok(())
     }
 
+    fn note_stores(&self, range: Range<u64>) {
+        let mut state = self.core.state();
+        let last = range.end.div_ceil(PAGE_BYTES).min(state.pages.len() as u64) as usize;
+        for page in &mut state.pages[(range.start / PAGE_BYTES) as usize..last] {
+            if *page == Page::Clean {
+                *page = Page::Private;
+            }
+        }
+    }
+
     fn set_writable(&self, _writable: bool) -> io::Result<()> {
         Ok(())
     }
