@@ -357,8 +357,11 @@ impl Engine {
         data.reserve(before..total).map_err(|e| self.os_error("cannot grow the heap", e))?;
         self.view.extend(total).map_err(|e| self.os_error("cannot map the grown heap", e))?;
         self.set_mapped(total);
-        // What lay behind the mapped part may stem from a transaction that never committed.
-        Ok(len <= before)
+        // What lies behind the heap's end may stem from a transaction that never committed, or
+        // from before a trim.
+        // SAFETY: the header page is mapped; its page count changes under the allocator's lock.
+        let in_use = unsafe { self.used_bytes() };
+        Ok(len <= before && before <= in_use)
     }
 
     /// Reserves disk space for a range whose space was given back.
