@@ -144,6 +144,7 @@ class Server:
         self.disk, self.path, self.rng = disk, socket_path, rng
         self.lock = threading.Lock()
         self.dead = threading.Event()  # nothing is answered any more
+        self.closed = threading.Event()
         self.trigger = None
         if os.path.exists(socket_path):
             os.unlink(socket_path)
@@ -164,6 +165,7 @@ class Server:
 
     def close(self):
         self.power_off()
+        self.closed.set()
         self.listener.close()
         self.thread.join(5)
         os.unlink(self.path)
@@ -189,6 +191,9 @@ class Server:
                         self._transmit(client)
                 except (ConnectionError, EOFError):
                     pass
+                if self.dead.is_set():
+                    # A disk without power does not answer: a closed connection would, with EIO.
+                    self.closed.wait()
 
     def _greet(self, client):
         """The handshake ("fixed newstyle"). True when the client wants to transmit."""

@@ -139,8 +139,10 @@ impl<const TRACKED: bool> WordStore for Words<TRACKED> {
     }
 
     fn commit(&mut self, items: &[u64], value: u64) -> Result<()> {
-        let mut txn =
-            if TRACKED { self.heap.begin_tracked(Wait::Forever)? } else { self.heap.begin_write()? };
+        let mut txn = match TRACKED {
+            true => self.heap.begin_tracked(Wait::Forever)?,
+            false => self.heap.begin_write()?,
+        };
         txn.set_durability(self.durability);
         for &item in items {
             let at = self.offset + item * self.item_bytes;

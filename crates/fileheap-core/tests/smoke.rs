@@ -13,6 +13,7 @@ fn dir(name: &str) -> std::path::PathBuf {
 
 fn put(txn: &fileheap_core::WriteTxn, bytes: &[u8]) -> u64 {
     let at = txn.alloc(bytes.len() as u64, 8).unwrap();
+    // SAFETY: within an allocation of this transaction, which nobody else uses.
     unsafe { txn.resolve(at).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     txn.touch(at, bytes.len() as u64);
     at
@@ -48,9 +49,11 @@ fn life(capture: Capture, tracked: bool, durability: Durability) {
     let live = heap.check().unwrap().live_count;
     let big = begin(&heap);
     let extent = big.alloc(5 << 20, 4096).unwrap();
+    // SAFETY: within an allocation of this transaction, which nobody else uses.
     unsafe { big.resolve(extent).write_bytes(7, 5 << 20) };
     big.touch(extent, 5 << 20);
     let direct = big.alloc_direct(3 << 20, true).unwrap();
+    // SAFETY: within an allocation of this transaction, which nobody else uses.
     unsafe { big.resolve(direct.offset).add(100).write(9) };
     big.commit().unwrap();
     assert!(heap.check().unwrap().is_clean());

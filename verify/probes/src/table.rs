@@ -1,6 +1,6 @@
 //! The command line: a table, or JSON with `--json`. Exit status 1 if a probe fails.
 //!
-//! Usage: fileheap-probes [--json] [DIR]; scratch files go to DIR (default: the temporary folder).
+//! Usage: `fileheap-probes [--json] [DIR]`; scratch files go to DIR, or the temporary folder.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -45,7 +45,8 @@ impl Runs {
         self.lay_chunks(g, count, plan, zero)?;
         let page = count + plan.own_pages();
         let pages = plan.total - page;
-        self.give(g, FreeRun { page, pages, freed_txn: 0, punched: false, zero })
+        let zero_txn = if zero { g.txn() } else { 0 };
+        self.give(g, FreeRun { page, pages, freed_txn: 0, punched: false, zero_txn })
     }
 
     fn extend(&self, g: &impl Ground, total: u64) -> Result<bool> {

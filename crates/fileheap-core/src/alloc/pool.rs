@@ -11,8 +11,9 @@ pub(super) struct FreeRun {
     pub(super) freed_txn: u64,
     /// Its disk space was given back.
     pub(super) punched: bool,
-    /// It is known to read as zeros.
-    pub(super) zero: bool,
+    /// The transaction in which it is known to read as zeros, or 0. Not longer: another process
+    /// may store to free pages and then abort.
+    pub(super) zero_txn: u64,
 }
 
 impl FreeRun {

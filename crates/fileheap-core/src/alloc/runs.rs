@@ -116,7 +116,10 @@ impl Runs {
                 }
                 Ok((entry, kind))
             }
-            _ => Err(corrupt("no run begins where one should", page * PAGE_BYTES, entry.0)),
+            _ => {
+                let offset = page.saturating_mul(PAGE_BYTES);
+                Err(corrupt("no run begins where one should", offset, entry.0))
+            }
         }
     }
 
@@ -168,7 +171,7 @@ impl Runs {
         }
         let freed_txn = *self.found_txn.get_or_insert(g.txn().saturating_sub(1));
         let (pages, punched) = (entry.pages(), entry.is_punched());
-        self.pool.insert(FreeRun { page, pages, freed_txn, punched, zero: false });
+        self.pool.insert(FreeRun { page, pages, freed_txn, punched, zero_txn: 0 });
         Ok(())
     }
 
@@ -204,7 +207,7 @@ impl Runs {
         if claimed {
             g.claimed(page..end);
         }
-        Ok(Taken { page, claimed, zero: run.zero })
+        Ok(Taken { page, claimed, zero: run.zero_txn == g.txn() })
     }
 
     fn find(&mut self, g: &impl Ground, want: &Want) -> Result<FreeRun> {
@@ -278,7 +281,9 @@ impl Runs {
             run.page = run.page.min(other.page);
             run.pages += other.pages;
             run.freed_txn = run.freed_txn.max(other.freed_txn);
-            run.zero &= other.zero;
+            if run.zero_txn != other.zero_txn {
+                run.zero_txn = 0;
+            }
         }
         if before.is_some() {
             self.clear_head(g, given.page)?;
@@ -301,7 +306,7 @@ impl Runs {
         // What was claimed was free in every state that anybody sees, and is free again.
         let claimed = g.is_claimed(page..page + pages);
         let freed_txn = if claimed { g.safe_txn() } else { g.txn() };
-        let run = FreeRun { page, pages, freed_txn, punched, zero: false };
+        let run = FreeRun { page, pages, freed_txn, punched, zero_txn: 0 };
         self.give(g, run).map(drop)
     }
 

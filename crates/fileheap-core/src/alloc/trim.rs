@@ -58,7 +58,7 @@ impl Runs {
         for run in runs {
             holes.push(run.page..run.end());
             self.pool.remove(run.page);
-            self.give(g, FreeRun { punched: true, zero: false, ..run })?;
+            self.give(g, FreeRun { punched: true, zero_txn: 0, ..run })?;
         }
         Ok(())
     }

@@ -41,6 +41,8 @@ pub const CELL_MAX_BYTES: u64 = 32 * 1024;
 pub const EXTENT_BYTES: u64 = 2 * 1024 * 1024;
 /// The largest heap this format describes.
 pub const HEAP_MAX_BYTES: u64 = 8 << 40;
+/// No counter of transactions, log generations or superblocks reaches this.
+pub const COUNTER_MAX: u64 = 1 << 62;
 /// The length of a new heap file.
 pub const INITIAL_BYTES: u64 = 512 * 1024;
 

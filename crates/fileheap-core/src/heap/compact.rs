@@ -29,6 +29,10 @@ impl Heap {
         let path = std::fs::canonicalize(path.as_ref())
             .map_err(|error| Error::os("cannot find the heap", error).at(path.as_ref()))?;
         let heap = Self::open(&path, options)?;
+        if std::sync::Arc::strong_count(&heap.shared) > 1 {
+            let text = "a heap that is open in this process cannot be compacted";
+            return Err(Error::new(ErrorKind::Busy, text).at(&path).advice("close it first"));
+        }
         if !heap.shared.engine.seize()? {
             let text = "a heap that is open elsewhere cannot be compacted";
             return Err(Error::new(ErrorKind::Busy, text).at(&path).advice("close it there"));

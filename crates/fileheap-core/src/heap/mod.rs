@@ -231,6 +231,9 @@ impl Heap {
 
 impl Shared {
     fn shut(&self, last: &dyn Fn() -> std::io::Result<()>) -> Result<()> {
+        if !self.engine.host().board().is_mine() {
+            return Ok(()); // threads, locks and registry are the parent's
+        }
         self.flusher.stop();
         if let Some(key) = self.key {
             registry::forget(key, self);

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::flusher::Flusher;
 use super::{Heap, Options, Shared, identity, registry};
 use crate::alloc::{Allocator, Blank};
-use crate::format::{HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, Plain, Superblock};
+use crate::format::{HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
 use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait, physical_bytes};
 use crate::txn::{Engine, Parts, take_slot};
 use crate::{Error, ErrorKind, Result};
@@ -78,7 +78,7 @@ fn choose_base(host: &dyn Host, options: &Options) -> Result<u64> {
     }
     let place = placement(identity::base_of(identity::new_uuid()), options);
     let anywhere = host.map(&place).map_err(|e| Error::os("cannot map the new heap", e))?;
-    Ok(anywhere.base() as u64)
+    Ok((anywhere.base() as u64).next_multiple_of(PREAMBLE_BYTES))
 }
 
 fn placement(base: u64, options: &Options) -> Placement {

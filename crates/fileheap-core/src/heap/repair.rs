@@ -35,6 +35,18 @@ impl Heap {
 }
 
 fn mend_files(path: &Path, give_up_log: bool, report: &mut RepairReport) -> Result<()> {
+    let host = seize(path)?;
+    let (good, copy) = identity::judge(&**host.data()).map_err(|error| error.at(path))?;
+    mend_superblock(&**host.data(), &good, copy ^ 1, report)?;
+    drop(host);
+    if !give_up_log || good.flags & LOG_LIVE == 0 || log_is_whole(path)? {
+        return Ok(());
+    }
+    give_log_up(path, report)
+}
+
+/// Nobody but us may open the heap meanwhile, and we cannot ourselves.
+fn seize(path: &Path) -> Result<SystemHost> {
     let host = SystemHost::open(path, true)?;
     let fail = |error| Error::os("cannot repair the heap", error).at(path);
     for lock in [Lock::Door, Lock::Presence] {
@@ -43,11 +55,13 @@ fn mend_files(path: &Path, give_up_log: bool, report: &mut RepairReport) -> Resu
             return Err(Error::new(ErrorKind::Busy, text).at(path).advice("close it there"));
         }
     }
+    Ok(host)
+}
+
+fn give_log_up(path: &Path, report: &mut RepairReport) -> Result<()> {
+    let host = seize(path)?;
+    let fail = |error| Error::os("cannot repair the heap", error).at(path);
     let (mut good, copy) = identity::judge(&**host.data()).map_err(|error| error.at(path))?;
-    mend_superblock(&**host.data(), &good, copy ^ 1, report)?;
-    if !give_up_log || good.flags & LOG_LIVE == 0 || log_is_whole(path)? {
-        return Ok(());
-    }
     for which in 0..2 {
         let mut from = path.as_os_str().to_owned();
         from.push(format!("-log{which}"));
@@ -94,7 +108,7 @@ fn write(file: &dyn File, superblock: &Superblock, copy: u64) -> Result<()> {
 fn log_is_whole(path: &Path) -> Result<bool> {
     let opened = Heap::open(path, &Options::new().read_only());
     match opened {
-        Ok(heap) => heap.begin_read().map(|_| true),
+        Ok(heap) => Ok(heap.begin_read().is_ok()),
         Err(error) if matches!(error.kind(), ErrorKind::LogMissing | ErrorKind::Corrupt) => {
             Ok(false)
         }

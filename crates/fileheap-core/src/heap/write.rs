@@ -145,13 +145,16 @@ impl WriteTxn {
     fn alloc_extent(&self, bytes: u64, align: u64, direct: bool) -> Result<Alloc> {
         let mapped = if direct { Mapped::Direct } else { Mapped::Shared };
         let run = self.placed(self.shared.allocator.alloc_run(self, bytes, align, mapped))?;
-        if run.claimed {
-            let range = run.offset..run.offset + run.bytes;
-            let shared = self.shared.engine.share_fresh(&self.changes, range, direct);
-            if let Err(error) = shared {
-                self.shared.allocator.free(self, run.offset)?;
-                return Err(error);
-            }
+        let range = run.offset..run.offset + run.bytes;
+        let engine = &self.shared.engine;
+        // A copy made by other programs may have holes where the heap has reserved space (A3).
+        let ready = engine.reserve(range.clone()).and_then(|()| match run.claimed {
+            true => engine.share_fresh(&self.changes, range, direct),
+            false => Ok(()),
+        });
+        if let Err(error) = ready {
+            self.shared.allocator.free(self, run.offset)?;
+            return Err(error);
         }
         Ok(Alloc { offset: run.offset, bytes: run.bytes, zero: run.zero })
     }

@@ -123,15 +123,12 @@ impl Index {
         plan(chosen, limit)
     }
 
-    /// The plan for carrying `after < t <= upto` home. What later transactions wrote home already
-    /// stays as it is: they took space that was free in every state from `upto` on.
+    /// What a checkpoint carries home of the transactions `after < t <= upto`: their newest
+    /// contents, but for bytes that any later transaction wrote into the heap file itself.
     #[must_use]
     pub fn plan_home(&self, after: u64, upto: u64) -> Vec<Piece> {
-        let newest_first = self.spans.iter().rev();
-        plan(
-            newest_first.filter(|span| span.txn > after && (span.txn <= upto || span.is_home())),
-            None,
-        )
+        let wanted = |span: &&Span| span.txn > after && (span.txn <= upto || span.is_home());
+        plan(self.spans.iter().rev().filter(wanted), None)
     }
 
     /// Ranges that these transactions declared to be home, newest last.
@@ -240,6 +237,9 @@ mod tests {
         assert_eq!(seen, [(0, 40, 1000), (40, 20, 2000), (60, 20, 1060), (90, 10, 1090)]);
         assert_eq!(index.plan(0, 1, None).len(), 1);
         assert_eq!(index.plan(2, 9, None).len(), 0);
+        let carried = index.plan_home(0, 2);
+        let seen: Vec<_> = carried.iter().map(|p| (p.offset, p.bytes)).collect();
+        assert_eq!(seen, [(0, 40), (40, 20), (60, 20), (90, 10)], "80..90 is home, and newer");
         let part = index.plan(0, 9, Some(&[50..70, 85..95]));
         let seen: Vec<_> = part.iter().map(|p| (p.offset, p.bytes)).collect();
         assert_eq!(seen, [(50, 10), (60, 10), (90, 5)]);

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::plan::Span;
-use crate::format::{FRAME_COMMIT, FrameHeader, LogHeader, Plain, Record, checksum};
+use crate::format::{COUNTER_MAX, FRAME_COMMIT, FrameHeader, LogHeader, Plain, Record, checksum};
 use crate::os::File;
 
 /// A position between two transactions in a log.
@@ -37,7 +37,11 @@ impl LogFile {
         let mut bytes = [0; size_of::<LogHeader>()];
         let got = file.read_at(0, &mut bytes)?;
         let header = LogHeader::from_bytes(&bytes);
-        let ours = got == bytes.len() && header.is_sealed() && header.uuid == *uuid;
+        let ours = got == bytes.len()
+            && header.is_sealed()
+            && header.uuid == *uuid
+            && header.generation < COUNTER_MAX
+            && header.after_txn < COUNTER_MAX;
         Ok(ours.then_some(Self { file, header }))
     }
 
@@ -115,7 +119,7 @@ impl<'a> FrameScan<'a> {
         let records = header.record_count.saturating_mul(size_of::<Record>() as u64);
         let plausible = header.salt == at.salt
             && header.txn == at.txn
-            && header.frame_bytes.is_multiple_of(8)
+            && header.frame_bytes % 8 == 0
             && header.frame_bytes >= records.saturating_add(head as u64)
             && header.frame_bytes <= self.file_bytes.saturating_sub(at.position);
         if !plausible || !self.fill(at.position, header.frame_bytes as usize)? {

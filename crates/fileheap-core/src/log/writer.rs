@@ -209,8 +209,8 @@ impl LogWriter {
             head.resize(frame_bytes as usize, 0);
             header.crc = checksum(at.crc, &head[4..]);
         } else {
-            let parts = payloads.iter().map(|payload| payload.bytes());
-            let crc = parts.fold(checksum(at.crc, &head[4..]), |crc, part| checksum(crc, part));
+            let parts = payloads.iter().map(Payload::bytes);
+            let crc = parts.fold(checksum(at.crc, &head[4..]), checksum);
             header.crc = checksum(crc, &[0; 8][..padding as usize]);
         }
         head[..4].copy_from_slice(&header.crc.to_le_bytes());

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::engine::Engine;
 use super::refine::Shadows;
 use super::write_set::merged;
-use crate::format::{PAGE_BYTES, PREAMBLE_BYTES, Superblock};
+use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
 
@@ -149,6 +149,7 @@ impl Engine {
         loop {
             if self.slot.is_none() {
                 self.refresh_superblock(book)?;
+                self.demand_log(book)?;
             }
             let before = place(book);
             match self.reload_once(book, target) {
@@ -274,42 +275,37 @@ impl Engine {
         Ok(())
     }
 
-    /// P11: a commit that was not synced may outlive a power cut while the growth of the file it
-    /// speaks of does not. The file is given its length back, if this process may.
-    fn lengthen(&self, bytes: u64) -> Result<()> {
-        let bytes = bytes.next_multiple_of(PAGE_BYTES);
-        let limit = self.identity().limit_bytes.min(self.view.reserved_bytes());
-        if bytes <= self.mapped_bytes() || bytes > limit || self.may_write().is_err() {
+    /// Everything above relies on it that what the header counts is mapped.
+    fn check_page_count(&self) -> Result<()> {
+        // SAFETY: the header page is mapped; the gate keeps writers of this process away.
+        let (used, mapped) = (unsafe { self.used_bytes() }, self.mapped_bytes());
+        if used <= mapped {
             return Ok(());
         }
-        let data = self.host.data();
-        let reserved = data.reserve(self.mapped_bytes()..bytes);
-        reserved.map_err(|error| self.os_error("cannot grow the heap again", error))?;
-        self.map_whole_file()
+        let text = format!("the header claims {used} bytes, the heap file has {mapped}");
+        Err(Error::new(ErrorKind::Corrupt, text).at(self.host.path()).offset(HEADER_OFFSET))
     }
 
     /// Copies in what transactions `after < t <= upto` wrote. False if a log that it came from was
     /// begun anew meanwhile: then it may be anything.
     fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<bool> {
         let homes = merged(book.index.home_ranges(after, upto).collect(), 0);
+        book.shadows.forget(&homes);
         for range in homes {
             let range = range.start..range.end.min(self.mapped_bytes());
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }
         let pieces = book.index.plan(after, upto, None);
-        let end = pieces.last().map_or(0, |piece| piece.offset.saturating_add(piece.bytes));
-        self.lengthen(end)?;
         self.copy_pieces(book, &pieces)?;
-        // SAFETY: the header page is mapped, and the gate keeps writers of this process away.
-        self.lengthen(unsafe { self.used_bytes() })?;
         for (which, log) in book.logs.iter().enumerate() {
             let used = pieces.iter().any(|piece| piece.log == which);
-            if let Some(log) = log.as_ref().filter(|_| used)
-                && !self.still(log)?
-            {
-                return Ok(false);
+            if let Some(log) = log.as_ref().filter(|_| used) {
+                if !self.still(log)? {
+                    return Ok(false);
+                }
             }
         }
+        self.check_page_count()?;
         Ok(true)
     }
 

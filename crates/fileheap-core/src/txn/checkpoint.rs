@@ -48,8 +48,12 @@ impl Engine {
             let pieces = book.index.plan_home(before, limit);
             self.write_pieces(book, &pieces)?;
             self.sync_data()?;
-            let generation = bulletin.log_generation.load(SeqCst);
-            self.write_superblock(book, limit, book.superblock.flags, generation)?;
+            // SAFETY: the header page is mapped, and at rest while the writer word is held.
+            let file_bytes = unsafe { self.used_bytes() };
+            self.write_superblock(book, |superblock| {
+                superblock.checkpoint_txn = limit;
+                superblock.file_bytes = file_bytes;
+            })?;
             bulletin.checkpoint_txn.store(limit, SeqCst);
             book.index.forget(limit);
             if limit == published {
@@ -97,7 +101,11 @@ impl Engine {
         if empty || !other_retired || !(long || checkpoint == published) {
             return Ok(());
         }
-        self.begin_log(book, tail.generation + 1)
+        match self.begin_log(book, tail.generation + 1) {
+            // On a full disk the log there is goes on.
+            Err(error) if error.kind() == ErrorKind::DiskFull => Ok(()),
+            done => done,
+        }
     }
 
     /// K2: from the logs into the heap file, neighbours together.
@@ -147,14 +155,10 @@ impl Engine {
 
     /// The ruling superblock as it is now: other processes write it, too.
     pub(super) fn refresh_superblock(&self, book: &mut Book) -> Result<()> {
-        let mut bytes = [0; size_of::<Superblock>()];
         for copy in 0..2 {
-            let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
-            let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
-            let found = Superblock::from_bytes(&bytes);
-            let ours =
-                got == bytes.len() && found.is_sealed() && found.uuid == self.identity().uuid;
-            if ours && found.sequence > book.superblock.sequence {
+            if let Some(found) = self.superblock_at(copy)?
+                && found.sequence > book.superblock.sequence
+            {
                 book.superblock = found;
                 book.superblock_copy = copy;
             }
@@ -162,26 +166,31 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether a copy is whole and ours.
+    pub(super) fn superblock_is_sound(&self, copy: u64) -> Result<bool> {
+        self.superblock_at(copy).map(|found| found.is_some())
+    }
+
+    fn superblock_at(&self, copy: u64) -> Result<Option<Superblock>> {
+        let mut bytes = [0; size_of::<Superblock>()];
+        let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
+        let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
+        let found = Superblock::from_bytes(&bytes);
+        let ours = found.is_sealed() && found.uuid == self.identity().uuid;
+        Ok((got == bytes.len() && ours).then_some(found))
+    }
+
     /// K4: the other copy, with the next sequence number, synced.
     pub(super) fn write_superblock(
         &self,
         book: &mut Book,
-        checkpoint: u64,
-        flags: u32,
-        generation: u64,
+        change: impl FnOnce(&mut Superblock),
     ) -> Result<()> {
         self.refresh_superblock(book)?;
-        // SAFETY: the header page is mapped, and at rest while the writer word is held.
-        let in_use = unsafe { self.used_bytes() };
-        let superblock = Superblock {
-            sequence: book.superblock.sequence + 1,
-            checkpoint_txn: checkpoint,
-            file_bytes: in_use,
-            log_generation: generation,
-            flags,
-            ..book.superblock
-        }
-        .sealed();
+        let mut superblock = book.superblock;
+        change(&mut superblock);
+        superblock.sequence += 1;
+        let superblock = superblock.sealed();
         let copy = book.superblock_copy ^ 1;
         let part = IoSlice::new(superblock.as_bytes());
         let written = self.host.data().write_at(Superblock::offset(copy), &[part]);
@@ -192,18 +201,29 @@ impl Engine {
         Ok(())
     }
 
+    /// Both copies say that the heap was closed: it opens from either. Not synced: should this one
+    /// tear, the other rules.
+    pub(super) fn write_superblock_again(&self, book: &mut Book) -> Result<()> {
+        let again = Superblock { sequence: book.superblock.sequence + 1, ..book.superblock };
+        let (again, copy) = (again.sealed(), book.superblock_copy ^ 1);
+        let part = IoSlice::new(again.as_bytes());
+        let written = self.host.data().write_at(Superblock::offset(copy), &[part]);
+        written.map_err(|error| self.os_error("cannot write the superblock", error))?;
+        (book.superblock, book.superblock_copy) = (again, copy);
+        Ok(())
+    }
+
     /// B4: the last writer died with the log unsettled. A whole transaction at its tail counts.
     pub(super) fn adopt_tail(&self, book: &mut Book) -> Result<()> {
-        // What the dead one stored to free pages of the file may be in the page cache only. Refining
-        // compares with it, so it must not vanish in a power cut.
+        // What the dead one stored to free pages of the file may be in the page cache only.
+        // Refining compares with it, so it must not vanish in a power cut.
         self.sync_data()?;
         let bulletin = self.bulletin();
         let published = bulletin.published_txn.load(SeqCst);
         self.catch_up(book, Some(published))?;
         let generation = bulletin.log_generation.load(SeqCst);
-        if let Some(log) = self.open_log(generation & 1)?
-            && log.header.generation == generation
-        {
+        let log = self.open_log(generation & 1)?;
+        if let Some(log) = log.filter(|log| log.header.generation == generation) {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
             let mut spans = Vec::new();
             let tail = self.read_frames(&log, from, None, &mut spans)?;

@@ -8,7 +8,7 @@ use super::book::Book;
 use super::engine::Engine;
 use super::write_set::{Areas, WriteSet, merged, split};
 use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
-use crate::log::{LogWriter, Payload};
+use crate::log::{Cursor, LogWriter, Payload};
 use crate::{Error, ErrorKind, Result};
 
 /// What a commit survives.
@@ -96,6 +96,8 @@ impl Engine {
         }
         if !logged.is_empty() || !homes.is_empty() {
             self.write_log(&mut book, &logged, &homes, durability)?;
+        } else if durability == Durability::Power {
+            self.sync_log()?; // what it builds on was maybe committed without waiting
         }
         self.keep_shadows(&mut book);
         book.last_tracked = changes.tracked;
@@ -151,7 +153,8 @@ impl Engine {
             logged = private;
         }
         let direct = durability == Durability::Power && !book.windows.is_empty();
-        if homes.is_empty() && !private_home && !direct {
+        let grown = self.grown.load(SeqCst);
+        if homes.is_empty() && !private_home && !direct && !grown {
             return Ok((logged, homes));
         }
         let fail = |error| self.os_error("cannot write the heap file", error);
@@ -212,9 +215,6 @@ impl Engine {
     }
 
     fn append(&self, book: &mut Book, payloads: &[Payload<'_>], sync: bool) -> Result<()> {
-        if sync {
-            self.sync_growth()?;
-        }
         let bulletin = self.bulletin();
         let Some(writer) = book.writer.as_mut() else { unreachable!("opened by the caller") };
         let mut spans = Vec::with_capacity(payloads.len());
@@ -246,9 +246,7 @@ impl Engine {
     pub(super) fn open_writer(&self, book: &mut Book) -> Result<()> {
         let generation = self.bulletin().log_generation.load(SeqCst);
         let published = self.bulletin().published_txn.load(SeqCst);
-        let fits =
-            |tail: crate::log::Cursor| tail.generation == generation && tail.txn == published;
-        if book.writer.as_ref().is_some_and(|writer| fits(writer.tail())) {
+        if book.writer.as_ref().is_some_and(|writer| self.is_at_end(writer.tail())) {
             return Ok(());
         }
         book.writer = None;
@@ -262,9 +260,8 @@ impl Engine {
             }
             return self.begin_log(book, generation + 1);
         }
-        if let Some(log) = self.open_log(generation & 1)?
-            && log.header.generation == generation
-        {
+        let log = self.open_log(generation & 1)?;
+        if let Some(log) = log.filter(|log| log.header.generation == generation) {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
             let tail = self.read_tail(&log, from, published)?;
             book.writer = Some(LogWriter::resume(&log, tail).map_err(fail)?);
@@ -275,12 +272,14 @@ impl Engine {
         self.begin_log(book, generation + 1)
     }
 
-    fn read_tail(
-        &self,
-        log: &crate::log::LogFile,
-        from: crate::log::Cursor,
-        published: u64,
-    ) -> Result<crate::log::Cursor> {
+    /// Whether the next transaction is to be written there.
+    pub(super) fn is_at_end(&self, tail: Cursor) -> bool {
+        let bulletin = self.bulletin();
+        tail.generation == bulletin.log_generation.load(SeqCst)
+            && tail.txn == bulletin.published_txn.load(SeqCst)
+    }
+
+    fn read_tail(&self, log: &crate::log::LogFile, from: Cursor, published: u64) -> Result<Cursor> {
         let mut ignored = Vec::new();
         let tail = self.read_frames(log, from, Some(published), &mut ignored)?;
         if tail.txn == published {
@@ -305,8 +304,10 @@ impl Engine {
             file.write_at(0, &[std::io::IoSlice::new(&nothing)]).map_err(fail)?;
             file.truncate(self.log_bytes).map_err(fail)?;
         }
-        let checkpoint = self.bulletin().checkpoint_txn.load(SeqCst);
-        self.write_superblock(book, checkpoint, LOG_LIVE, generation)?;
+        self.write_superblock(book, |superblock| {
+            superblock.flags = LOG_LIVE;
+            superblock.log_generation = generation;
+        })?;
         let published = self.bulletin().published_txn.load(SeqCst);
         let salt = salt(generation);
         let begun = LogWriter::begin(file, self.identity().uuid, generation, published, salt);
@@ -353,25 +354,17 @@ impl Engine {
         for range in enlisted {
             let shared = self.view.share(range.clone());
             shared.map_err(|error| self.os_error("cannot map an extent", error))?;
-            book.windows.push(range.clone());
+            if !book.windows.contains(range) {
+                book.windows.push(range.clone());
+            }
         }
         Ok(())
     }
 
     /// Syncs the heap file, its length included.
     pub(super) fn sync_data(&self) -> Result<()> {
-        let data = self.host.data();
-        let len = data.len().map_err(|error| self.os_error("cannot measure the file", error))?;
-        data.sync().map_err(|error| self.poison("syncing the heap file", error))?;
-        self.synced_bytes.fetch_max(len, SeqCst);
-        Ok(())
-    }
-
-    /// P11: before a log is durable the heap file must have the length that it speaks of.
-    fn sync_growth(&self) -> Result<()> {
-        let len = self.host.data().len();
-        let len = len.map_err(|error| self.os_error("cannot measure the file", error))?;
-        if len > self.synced_bytes.load(SeqCst) { self.sync_data() } else { Ok(()) }
+        self.grown.store(false, SeqCst);
+        self.host.data().sync().map_err(|error| self.poison("syncing the heap file", error))
     }
 
     /// Makes everything published so far survive a power cut.
@@ -381,7 +374,6 @@ impl Engine {
         if bulletin.durable_txn.load(SeqCst) >= published {
             return Ok(());
         }
-        self.sync_growth()?;
         // Not the logs this process has read so far: others may have written to a newer one.
         for which in 0..2 {
             if let Some(log) = self.open_log(which)? {
@@ -400,7 +392,6 @@ impl Engine {
             let logs: Vec<_> = book.logs.iter().flatten().map(|log| log.file.clone()).collect();
             (logs, self.seen())
         };
-        self.sync_growth()?;
         for log in logs {
             log.sync().map_err(|error| self.poison("syncing the log", error))?;
         }

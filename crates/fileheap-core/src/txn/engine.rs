@@ -42,13 +42,13 @@ pub struct Engine {
     pub(super) log_bytes: u64,
     pub(super) private_bytes: u64,
     pub(super) poisoned: AtomicBool,
+    /// The heap grew: the file's length must be durable before a commit that relies on it.
+    pub(super) grown: AtomicBool,
     pub(super) book: Mutex<Book>,
     identity: Superblock,
     writable: bool,
     seen: AtomicU64,
     mapped: AtomicU64,
-    /// The heap file survives a power cut with at least this length.
-    pub(super) synced_bytes: AtomicU64,
     keepers: Mutex<u64>,
     freezers: AtomicU32,
     refreshes: AtomicU32,
@@ -67,12 +67,12 @@ impl Engine {
             log_bytes: parts.log_bytes,
             private_bytes: parts.private_bytes,
             poisoned: AtomicBool::new(false),
+            grown: AtomicBool::new(false),
             book: Mutex::new(Book::new(superblock, copy)),
             identity: superblock,
             writable: parts.writable,
             seen: AtomicU64::new(u64::MAX),
             mapped: AtomicU64::new(0),
-            synced_bytes: AtomicU64::new(superblock.file_bytes),
             keepers: Mutex::new(0),
             freezers: AtomicU32::new(0),
             refreshes: AtomicU32::new(0),
@@ -169,6 +169,12 @@ impl Engine {
             // the state it was born with.
             if self.host.board().is_mine() && self.gate.reader_count() == 1 {
                 self.catch_up(&mut book, None)?;
+            }
+            if self.seen() == u64::MAX {
+                let text = "the parent of this forked child had not read the heap yet";
+                return Err(Error::new(ErrorKind::ForkedChild, text)
+                    .at(self.host.path())
+                    .advice("open the heap in the child"));
             }
             return Ok(self.seen());
         };
@@ -351,17 +357,18 @@ impl Engine {
         let data = self.host.data();
         let len = data.len().map_err(|e| self.os_error("cannot measure the file", e))?;
         let before = self.mapped_bytes();
+        // Even where the file is long enough: who made it so may have died before a sync.
+        self.grown.store(true, SeqCst);
         if total <= before {
             return Ok(false);
         }
         data.reserve(before..total).map_err(|e| self.os_error("cannot grow the heap", e))?;
         self.view.extend(total).map_err(|e| self.os_error("cannot map the grown heap", e))?;
         self.set_mapped(total);
-        // What lies behind the heap's end may stem from a transaction that never committed, or
+        // What lay behind the pages in use may stem from a transaction that never committed, or
         // from before a trim.
-        // SAFETY: the header page is mapped; its page count changes under the allocator's lock.
-        let in_use = unsafe { self.used_bytes() };
-        Ok(len <= before && before <= in_use)
+        // SAFETY: the header page is mapped, and only our caller's transaction stores to it.
+        Ok(len <= unsafe { self.used_bytes() })
     }
 
     /// Reserves disk space for a range whose space was given back.

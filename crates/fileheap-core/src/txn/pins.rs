@@ -68,9 +68,8 @@ pub fn limit(board: &dyn Board, own: u32, candidate: u64) -> io::Result<u64> {
         if index as u32 == own {
             continue;
         }
-        if let Some(pin) = lowest_pin(slot).filter(|&pin| pin < lowest)
-            && board.held_elsewhere(Lock::Slot(index as u32))?
-        {
+        let pin = lowest_pin(slot).unwrap_or(u64::MAX);
+        if pin < lowest && board.held_elsewhere(Lock::Slot(index as u32))? {
             lowest = pin;
         }
     }

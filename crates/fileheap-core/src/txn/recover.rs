@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::book::Book;
 use super::engine::Engine;
-use crate::format::{Bulletin, LOG_LIVE};
-use crate::os::{Lock, Mode, Wait};
+use crate::format::{Bulletin, FrameHeader, LOG_LIVE, LogHeader, Plain};
+use crate::os::{File, Lock, Mode, Wait};
 use crate::{Error, ErrorKind, Result};
 
 /// What recovery found.
@@ -24,7 +24,9 @@ impl Engine {
         let superblock = book.superblock;
         let bulletin = self.bulletin();
         reset(bulletin, superblock.checkpoint_txn, superblock.log_generation, self.slot);
-        if superblock.flags & LOG_LIVE == 0 {
+        let live = superblock.flags & LOG_LIVE != 0;
+        // A damaged copy may have been the newer one, and spoken of a log.
+        if !live && self.superblock_is_sound(book.superblock_copy ^ 1)? {
             return Ok(Recovery::default());
         }
         self.demand_log(&book)?;
@@ -46,6 +48,12 @@ impl Engine {
                 }
             }
         }
+        if found.transactions > 0 && !live && self.is_writable() {
+            self.write_superblock(&mut book, |superblock| {
+                superblock.flags = LOG_LIVE;
+                superblock.log_generation = last.generation;
+            })?;
+        }
         bulletin.published_txn.store(last.txn, SeqCst);
         if self.is_writable() {
             bulletin.durable_txn.store(last.txn, SeqCst);
@@ -56,11 +64,21 @@ impl Engine {
     }
 
     /// The log that the superblock speaks of must be there, if only as an empty file.
-    fn demand_log(&self, book: &Book) -> Result<()> {
+    pub(super) fn demand_log(&self, book: &Book) -> Result<()> {
+        if book.superblock.flags & LOG_LIVE == 0 {
+            return Ok(());
+        }
         let which = (book.superblock.log_generation & 1) as usize;
         let file = self.host.log(which, false);
-        if file.map_err(|error| self.os_error("cannot open the log", error))?.is_some() {
-            return Ok(());
+        if let Some(file) = file.map_err(|error| self.os_error("cannot open the log", error))? {
+            let flaw = header_flaw(&*file, &self.identity().uuid);
+            let flaw = flaw.map_err(|error| self.os_error("cannot read the log", error))?;
+            return flaw.map_or(Ok(()), |flaw| {
+                let text = format!("{}-log{which} {flaw}", self.host.path().display());
+                Err(Error::new(ErrorKind::Corrupt, text)
+                    .at(self.host.path())
+                    .advice("put the right log back; repair can give its contents up"))
+            });
         }
         let text = format!(
             "the heap was not closed cleanly and its log {}-log{which} is missing",
@@ -131,17 +149,19 @@ impl Engine {
 
     fn close_logs(&self, book: &mut Book) -> Result<()> {
         self.refresh_superblock(book)?;
-        if book.superblock.flags & LOG_LIVE == 0 {
-            return Ok(());
+        if book.superblock.flags & LOG_LIVE != 0 {
+            self.checkpoint_held(book, false)?;
+            let bulletin = self.bulletin();
+            if bulletin.checkpoint_txn.load(SeqCst) < bulletin.published_txn.load(SeqCst) {
+                return Ok(()); // a reader without slot holds it back
+            }
+            let generation = bulletin.log_generation.load(SeqCst);
+            self.write_superblock(book, |superblock| {
+                superblock.flags = 0;
+                superblock.log_generation = generation;
+            })?;
+            self.write_superblock_again(book)?;
         }
-        self.checkpoint_held(book, false)?;
-        let bulletin = self.bulletin();
-        let checkpoint = bulletin.checkpoint_txn.load(SeqCst);
-        if checkpoint < bulletin.published_txn.load(SeqCst) {
-            return Ok(()); // a reader without slot holds it back
-        }
-        let generation = bulletin.log_generation.load(SeqCst);
-        self.write_superblock(book, checkpoint, 0, generation)?;
         book.writer = None;
         book.cursor = None;
         book.logs = [None, None];
@@ -151,6 +171,27 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What is wrong with a log that is to be there. P9: one that was only being begun may be empty,
+/// torn, or still what it was before.
+fn header_flaw(file: &dyn File, uuid: &[u8; 16]) -> std::io::Result<Option<&'static str>> {
+    let mut bytes = [0; size_of::<LogHeader>()];
+    let got = file.read_at(0, &mut bytes)?;
+    let header = LogHeader::from_bytes(&bytes);
+    if bytes[..got].iter().all(|&byte| byte == 0) {
+        return Ok(None);
+    }
+    if header.magic != LogHeader::MAGIC {
+        return Ok(Some("is not a log: it does not begin with \"HEAPLOG1\""));
+    }
+    if header.is_sealed() {
+        return Ok((header.uuid != *uuid).then_some("is the log of another heap"));
+    }
+    let mut frame = [0; size_of::<FrameHeader>()];
+    file.read_at(LogHeader::FIRST_FRAME, &mut frame)?;
+    let used = FrameHeader::from_bytes(&frame).salt == header.salt;
+    Ok(used.then_some("has a header whose checksum does not hold, and frames that belong to it"))
 }
 
 fn reset(bulletin: &Bulletin, checkpoint: u64, generation: u64, slot: Option<u32>) {

@@ -70,9 +70,9 @@ impl Engine {
         let unmapped = self.view.retract(bytes);
         unmapped.map_err(|error| self.os_error("cannot unmap the tail", error))?;
         self.set_mapped(bytes);
+        book.shadows.clear();
         let cut = self.host.data().truncate(bytes);
         cut.map_err(|error| self.os_error("cannot cut the heap file", error))?;
-        self.synced_bytes.store(0, SeqCst);
         Ok(len - bytes)
     }
 }

@@ -18,6 +18,8 @@ impl Engine {
         if book.windows.contains(&range) {
             return Ok(());
         }
+        self.reserve(range.clone())?;
+        book.shadows.forget(std::slice::from_ref(&range));
         self.view.share(range.clone()).map_err(|error| self.map_error(error))?;
         book.windows.push(range);
         Ok(())
@@ -70,7 +72,10 @@ impl Engine {
             return self.view.unshare(extent.range).map_err(|error| self.map_error(error));
         }
         drop(extents);
-        if self.close_window(&range)? {
+        let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = enlisted.len();
+        enlisted.retain(|extent| *extent != range);
+        if self.close_window(&range)? || enlisted.len() < known {
             let mut freed = changes.freed.lock().unwrap_or_else(PoisonError::into_inner);
             freed.push(range);
         }

@@ -16,10 +16,8 @@ impl WriteSet {
     /// Adds a range; a repeat or continuation of the last one costs nothing.
     pub fn add(&mut self, offset: u64, bytes: u64) {
         let end = offset.saturating_add(bytes);
-        if let Some(last) = self.ranges.last_mut()
-            && offset >= last.start
-            && offset <= last.end
-        {
+        let last = self.ranges.last_mut();
+        if let Some(last) = last.filter(|last| (last.start..=last.end).contains(&offset)) {
             last.end = last.end.max(end);
             return;
         }

@@ -124,10 +124,22 @@ impl Drop for LockFd {
         if self.is_mine() {
             let _gate = Gate::pass();
             forget(self.fd);
+            unlock_all(self.fd);
             // SAFETY: opened by us, closed nowhere else in this process.
             drop(unsafe { OwnedFd::from_raw_fd(self.fd) });
         }
     }
+}
+
+/// Closing is not enough: a child of another thread that is just being born has the descriptor,
+/// too, until its handler (or exec) closes it, and would keep the locks so long.
+fn unlock_all(fd: RawFd) {
+    // SAFETY: flock consists of integers, for which zero is a value: everything, from 0 to the end.
+    let mut all: libc::flock = unsafe { std::mem::zeroed() };
+    all.l_type = libc::F_UNLCK as libc::c_short;
+    all.l_whence = libc::SEEK_SET as libc::c_short;
+    // SAFETY: the descriptor is open and `all` is a valid flock.
+    unsafe { libc::fcntl(fd, libc::F_OFD_SETLK, &raw mut all) };
 }
 
 fn replace(chunk: &Chunk, old: RawFd, new: RawFd) -> bool {

@@ -15,21 +15,21 @@ use crate::os::{Board, Lock, Mode, Wait};
 const BULLETIN: Layout = Layout::new::<Bulletin>();
 
 #[derive(Debug, Default)]
-struct Holders {
+struct Held {
     exclusive: Option<u32>,
     shared: BTreeSet<u32>,
 }
 
-impl Holders {
+impl Held {
     fn elsewhere(&self, process: u32) -> bool {
-        self.exclusive.is_some_and(|holder| holder != process)
-            || self.shared.iter().any(|&holder| holder != process)
+        self.exclusive.is_some_and(|owner| owner != process)
+            || self.shared.iter().any(|&owner| owner != process)
     }
 
     fn take(&mut self, process: u32, mode: Mode) -> bool {
         let free = match mode {
             Mode::Exclusive => !self.elsewhere(process),
-            Mode::Shared => self.exclusive.is_none_or(|holder| holder == process),
+            Mode::Shared => self.exclusive.is_none_or(|owner| owner == process),
         };
         if free {
             self.release(process);
@@ -43,14 +43,14 @@ impl Holders {
 
     fn release(&mut self, process: u32) {
         self.shared.remove(&process);
-        self.exclusive = self.exclusive.filter(|&holder| holder != process);
+        self.exclusive = self.exclusive.filter(|&owner| owner != process);
     }
 }
 
 /// What the processes of a machine share beside files.
 pub(super) struct Shared {
     bulletin: NonNull<Bulletin>,
-    locks: Mutex<HashMap<u64, Holders>>,
+    locks: Mutex<HashMap<u64, Held>>,
     freed: Condvar,
     sleepers: Mutex<()>,
     woken: Condvar,
@@ -70,12 +70,12 @@ impl Shared {
         Self { bulletin, locks, freed, sleepers: Mutex::new(()), woken: Condvar::new() }
     }
 
-    fn locks(&self) -> MutexGuard<'_, HashMap<u64, Holders>> {
+    fn locks(&self) -> MutexGuard<'_, HashMap<u64, Held>> {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn release(&self, process: u32) {
-        self.locks().values_mut().for_each(|holders| holders.release(process));
+        self.locks().values_mut().for_each(|held| held.release(process));
         self.freed.notify_all();
     }
 }
@@ -154,7 +154,7 @@ impl Board for RamBoard {
 
     fn held_elsewhere(&self, lock: Lock) -> io::Result<bool> {
         let locks = self.disk.shared.locks();
-        Ok(locks.get(&key(lock)).is_some_and(|holders| holders.elsewhere(self.process)))
+        Ok(locks.get(&key(lock)).is_some_and(|held| held.elsewhere(self.process)))
     }
 
     fn sleep(&self, word: &AtomicU32, seen: u32, limit: Duration) {
@@ -172,8 +172,9 @@ impl Board for RamBoard {
         self.disk.shared.woken.notify_all();
     }
 
+    /// A killed process owns nothing: what it drops must not touch what the living share.
     fn is_mine(&self) -> bool {
-        true
+        !self.disk.is_dead(self.process)
     }
 
     fn is_writable(&self) -> bool {

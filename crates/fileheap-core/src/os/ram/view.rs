@@ -34,7 +34,9 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Core {
     base: *mut u8,
-    layout: Layout,
+    bytes: u64,
+    /// What was allocated, around `base`.
+    block: (*mut u8, Layout),
     state: Mutex<State>,
 }
 
@@ -94,7 +96,7 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         // SAFETY: allocated in `RamView::new` with this layout.
-        unsafe { dealloc(self.base, self.layout) };
+        unsafe { dealloc(self.block.0, self.block.1) };
     }
 }
 
@@ -113,14 +115,18 @@ impl RamView {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
         }
         let bytes = placement.reserve_bytes.clamp(PREAMBLE_BYTES, RESERVE_MAX);
-        let bytes = bytes.next_multiple_of(PAGE_BYTES) as usize;
-        let layout = Layout::from_size_align(bytes, PAGE).map_err(io::Error::other)?;
+        let bytes = bytes.next_multiple_of(PAGE_BYTES);
+        // Aligned by hand: zeroed memory is cheap only without a wish for alignment.
+        let whole = (bytes + PREAMBLE_BYTES) as usize;
+        let layout = Layout::from_size_align(whole, 16).map_err(io::Error::other)?;
         // SAFETY: the layout is not empty.
-        let base = unsafe { alloc_zeroed(layout) };
-        if base.is_null() {
+        let block = unsafe { alloc_zeroed(layout) };
+        if block.is_null() {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        let core = Arc::new(Core { base, layout, state: Mutex::default() });
+        // SAFETY: at most PREAMBLE_BYTES further, so many more than `bytes` were allocated.
+        let base = unsafe { block.add(block.align_offset(PREAMBLE_BYTES as usize)) };
+        let core = Arc::new(Core { base, bytes, block: (block, layout), state: Mutex::default() });
         disk.attach(&core);
         let file = RamFile::new(disk.clone(), process, super::DATA);
         Ok(Self { core, disk, file, writable: placement.writable })
@@ -160,7 +166,7 @@ impl View for RamView {
     }
 
     fn reserved_bytes(&self) -> u64 {
-        self.core.layout.size() as u64
+        self.core.bytes
     }
 
     fn extend(&self, bytes: u64) -> io::Result<()> {
@@ -227,11 +233,13 @@ impl View for RamView {
         let first = dirty.len();
         for index in PREAMBLE_BYTES as usize / PAGE..state.pages.len() {
             let page = index * PAGE..(index + 1) * PAGE;
-            let memory = self.core.read(&page);
-            if state.pages[index] == Page::Shared || memory == state.shadow[page.clone()] {
+            // SAFETY: the page is mapped; nobody stores to it while a harvest is made.
+            let memory =
+                unsafe { std::slice::from_raw_parts(self.core.base.add(page.start), PAGE) };
+            if state.pages[index] == Page::Shared || *memory == state.shadow[page.clone()] {
                 continue;
             }
-            state.shadow[page.clone()].copy_from_slice(&memory);
+            state.shadow[page.clone()].copy_from_slice(memory);
             state.pages[index] = Page::Private;
             let page = page.start as u64..page.end as u64;
             match dirty[first..].last_mut() {

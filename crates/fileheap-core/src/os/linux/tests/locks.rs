@@ -91,8 +91,9 @@ fn a_forked_child_has_no_part_in_the_locks() {
     drop(many);
     drop(host);
     // Had the child kept descriptors or mappings of them, these would still be held.
-    let door = observer.board().lock(Lock::Door, Mode::Exclusive, Wait::Try).unwrap();
-    let blind = observer.board().lock(Lock::Blind, Mode::Exclusive, Wait::Try).unwrap();
+    let soon = Wait::Until(Instant::now() + Duration::from_secs(10));
+    let door = observer.board().lock(Lock::Door, Mode::Exclusive, soon).unwrap();
+    let blind = observer.board().lock(Lock::Blind, Mode::Exclusive, soon).unwrap();
     release();
     assert!(door && blind);
     assert_eq!(wait_child(child), 0);

@@ -1,0 +1,45 @@
+# What to run. `make test` is the whole proof that fits into half an hour; see CONTRIBUTING.md.
+
+CARGO ?= cargo
+MINUTES ?= 60
+SEED ?= 1
+# Where the soak keeps its heaps: a folder on the filesystem to be tested.
+DIR ?= $(CURDIR)/target/soak
+FUZZ_TARGETS := open_check log_replay tree_check
+
+.PHONY: help setup test lint demo bench soak fuzz docs
+
+help:
+	@echo 'make setup              see what is needed, install what is missing (as root)'
+	@echo 'make test               formatting, lints, all tests, probes of this platform'
+	@echo 'make demo               a tour of the engine, each step explained'
+	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
+	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
+	@echo 'make docs               the documentation of the crates, in target/doc'
+
+setup:
+	@scripts/setup
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+test: lint
+	$(CARGO) test --workspace --quiet
+	$(CARGO) run --quiet -p fileheap-probes
+
+demo:
+	@$(CARGO) run --quiet --release -p fileheap-core --example tour
+
+bench:
+	cd bench && $(CARGO) build --release --features ours
+	bench/target/release/bench run
+
+docs:
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+
+soak:
+	@scripts/soak $(MINUTES) $(SEED) "$(DIR)"
+
+fuzz:
+	@scripts/fuzz $(MINUTES) $(FUZZ_TARGETS)

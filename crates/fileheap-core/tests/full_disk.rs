@@ -1,0 +1,188 @@
+//! A disk that is really full, at every step of growth and commit: an error, never a signal, and
+//! nothing committed is lost.
+
+mod common;
+
+use std::ffi::CString;
+use std::fs;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use common::*;
+use fileheap_core::{Durability, ErrorKind, Heap, Options, Result, Wait};
+
+/// A tmpfs of so many kilobytes on a folder, seen by this process only.
+fn small_disk(at: &Path, kilobytes: u64) {
+    let at = CString::new(at.as_os_str().as_bytes()).unwrap();
+    let size = CString::new(format!("size={kilobytes}k")).unwrap();
+    unsafe {
+        let none = std::ptr::null();
+        let flags = libc::MS_REC | libc::MS_PRIVATE;
+        let private = libc::mount(c"none".as_ptr(), c"/".as_ptr(), none, flags, none.cast());
+        let tmpfs = c"tmpfs".as_ptr();
+        let mounted = libc::mount(tmpfs, at.as_ptr(), tmpfs, 0, size.as_ptr().cast());
+        assert_eq!((private, mounted), (0, 0), "mounting a tmpfs needs root");
+    }
+}
+
+/// Fills the disk up to the last `left` kilobytes.
+fn ballast(dir: &Path, left: u64) -> std::path::PathBuf {
+    let path = dir.join("ballast");
+    let mut file = fs::File::create(&path).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    let len = file.metadata().unwrap().len();
+    file.set_len(len.saturating_sub(left * 1024)).unwrap();
+    path
+}
+
+fn as_actor(test: &str, kilobytes: u64, body: impl Fn(&Path)) {
+    if let Some((_, dir)) = role() {
+        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNS) }, 0, "a mount namespace needs root");
+        small_disk(&dir, kilobytes);
+        body(&dir);
+        return;
+    }
+    let scratch = Scratch::new(test);
+    play(test, "actor", &scratch.0).succeeds();
+}
+
+/// Allocates and fills until the disk is full; commits after each step. Returns what was committed
+/// last and the error.
+fn until_full(heap: &Heap, sizes: &[u64], tracked: bool) -> (u64, fileheap_core::Error) {
+    let mut committed = root(heap);
+    loop {
+        let step = || -> Result<()> {
+            let txn = if tracked { heap.begin_tracked(Wait::Forever) } else { heap.begin_write() }?;
+            for (turn, &bytes) in sizes.iter().enumerate() {
+                let at = if turn % 2 == 1 && bytes >= 4096 {
+                    txn.alloc_direct(bytes, false)?.offset
+                } else {
+                    txn.alloc(bytes, 8)?
+                };
+                fill(&txn, at, bytes, 7);
+            }
+            set(&txn, txn.face_root(0), committed + 1);
+            txn.commit().map(drop)
+        };
+        match step() {
+            Ok(()) => committed += 1,
+            Err(error) => return (committed, error),
+        }
+    }
+}
+
+#[test]
+fn growth_until_the_disk_is_full_loses_nothing() {
+    as_actor("growth_until_the_disk_is_full_loses_nothing", 24 << 10, |dir| {
+        let mut round = 0;
+        for sizes in [&[100_u64, 5000][..], &[70_000], &[2 << 20, 3 << 20], &[16, 40_000, 300_000]]
+        {
+            for durability in [Durability::Power, Durability::Background, Durability::Process] {
+                round += 1;
+                let path = dir.join(format!("{round}.heap"));
+                let options = Options::new().durability(durability).log_bytes(256 << 10);
+                let heap = Heap::create(&path, &options).unwrap();
+                put_root(&heap, 1);
+                let (committed, error) = until_full(&heap, sizes, round % 2 == 0);
+                assert_eq!(error.kind(), ErrorKind::DiskFull, "{error}");
+                let text = error.to_string();
+                assert!(text.contains(".heap") && text.contains("free some space"), "{text}");
+                assert_eq!(root(&heap), committed);
+                clean(&heap);
+                heap.close().unwrap();
+                let heap = Heap::open(&path, &options).unwrap();
+                assert_eq!(root(&heap), committed);
+                clean(&heap);
+                heap.close().unwrap();
+                fs::remove_file(&path).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn every_step_with_less_and_less_space_can_be_retried() {
+    as_actor("every_step_with_less_and_less_space_can_be_retried", 16 << 10, |dir| {
+        let path = dir.join("a.heap");
+        let mut failures = 0;
+        for left in (0..1600).step_by(40) {
+            let options = Options::new().log_bytes(64 << 10);
+            let made = Heap::create(&path, &options).unwrap();
+            put_root(&made, 1);
+            if left % 80 == 0 {
+                made.close().unwrap(); // then the log must be made on the full disk
+            }
+            drop(made);
+            let heap = Heap::open(&path, &options).unwrap();
+            let ballast = ballast(dir, left);
+            let mut txn = heap.begin_write().unwrap();
+            let work = |txn: &mut fileheap_core::WriteTxn| -> Result<()> {
+                for bytes in [200, 30_000, 200_000, 2 << 20] {
+                    let at = txn.alloc(bytes, 8)?;
+                    fill(txn, at, bytes, 9);
+                }
+                set(txn, txn.face_root(0), 2);
+                txn.commit_and_continue().map(drop)
+            };
+            let first = work(&mut txn);
+            if let Err(error) = &first {
+                assert_eq!(error.kind(), ErrorKind::DiskFull, "{left} KiB left: {error}");
+                failures += 1;
+                fs::remove_file(&ballast).unwrap();
+                if left % 3 == 0 {
+                    txn.abort().unwrap();
+                    assert_eq!(root(&heap), 1);
+                    txn = heap.begin_write().unwrap();
+                }
+                work(&mut txn).unwrap();
+            }
+            drop(txn);
+            assert_eq!(root(&heap), 2, "{left} KiB left");
+            clean(&heap);
+            drop(heap);
+            let heap = Heap::open(&path, &Options::new()).unwrap();
+            assert_eq!(root(&heap), 2);
+            clean(&heap);
+            drop(heap);
+            let _ = fs::remove_file(&ballast);
+            for end in ["", "-log0", "-log1"] {
+                let _ = fs::remove_file(with_end(&path, end));
+            }
+        }
+        assert!(failures > 10, "the disk was full {failures} times only");
+    });
+}
+
+#[test]
+fn opening_creating_checking_and_trimming_work_on_a_full_disk() {
+    as_actor("opening_creating_checking_and_trimming_work_on_a_full_disk", 8 << 10, |dir| {
+        let path = dir.join("a.heap");
+        let heap = Heap::create(&path, &Options::new()).unwrap();
+        put_root(&heap, 1);
+        let txn = heap.begin_write().unwrap();
+        let waste = txn.alloc(3 << 20, 8).unwrap();
+        txn.commit().unwrap();
+        let ballast = ballast(dir, 0);
+        let made = Heap::create(dir.join("b.heap"), &Options::new());
+        refused(made, ErrorKind::DiskFull, &["b.heap", "free some space"]);
+        assert!(!dir.join("b.heap").exists(), "nothing is left behind");
+        refused(heap.backup(dir.join("c.heap")), ErrorKind::DiskFull, &["c.heap"]);
+        assert_eq!(fs::read_dir(dir).unwrap().filter(|f| is_copy(f)).count(), 0);
+        assert_eq!(root(&heap), 1);
+        let txn = heap.begin_write().unwrap();
+        txn.free(waste).unwrap();
+        txn.commit().unwrap(); // the log was written ahead
+        let trimmed = heap.trim().unwrap();
+        assert!(trimmed.punched_bytes + trimmed.cut_bytes >= 2 << 20, "{trimmed:?}");
+        put_root(&heap, 2);
+        clean(&heap);
+        heap.close().unwrap();
+        fs::remove_file(ballast).unwrap();
+        assert_eq!(root(&Heap::open(&path, &Options::new()).unwrap()), 2);
+    });
+}
+
+fn is_copy(file: &std::io::Result<fs::DirEntry>) -> bool {
+    file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().contains("c.heap"))
+}

@@ -1,0 +1,405 @@
+//! Backup, compaction, trim, levels of durability, direct extents, ways of finding stores.
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Seek};
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use common::*;
+use fileheap_core::catalog::RecordNew;
+use fileheap_core::format::{RECORD_RELOCATABLE, RecordState};
+use fileheap_core::os::Capture;
+use fileheap_core::{Durability, ErrorKind, Heap, Options, Wait};
+
+#[test]
+fn backups_of_a_working_heap_are_consistent() {
+    const TEST: &str = "backups_of_a_working_heap_are_consistent";
+    if let Some((_, dir)) = role() {
+        let options = Options::new().durability(Durability::Process).log_bytes(64 << 10);
+        let heap = Heap::open(dir.join("a.heap"), &options).unwrap();
+        for value in 0.. {
+            put_pair(&heap, value);
+            if value == 20 {
+                signal(&dir, "busy");
+            }
+        }
+    }
+    let scratch = Scratch::new("backup");
+    let path = scratch.closed("a.heap");
+    let worker = play(TEST, "worker", &scratch.0);
+    await_signal(&scratch.0, "busy");
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let mut last = 0;
+    for round in 0..10 {
+        let copy = scratch.file(&format!("copy-{round}"));
+        heap.backup(&copy).unwrap();
+        refused(heap.backup(&copy), ErrorKind::AlreadyExists, &["copy-"]);
+        let copy = Heap::open(&copy, &Options::new()).unwrap();
+        assert_eq!(copy.recovery().transactions, 0, "a backup needs no log");
+        clean(&copy);
+        let pair = pair(&copy);
+        assert_eq!(pair.0, pair.1);
+        assert!(pair.0 >= last, "a backup is of the newest state");
+        last = pair.0;
+    }
+    worker.kill();
+    clean(&heap);
+    let partial = |f: fs::DirEntry| f.file_name().to_string_lossy().contains("partial");
+    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| partial(f.unwrap())));
+}
+
+/// The same number in two places far apart, and something that comes and goes.
+fn put_pair(heap: &Heap, value: u64) {
+    let mut txn = heap.begin_write().unwrap();
+    for index in [1, 2] {
+        if txn.face_root(index) == 0 {
+            let at = txn.alloc_zeroed(40_000, 64).unwrap();
+            txn.touch(at, 40_000);
+            txn.set_face_root(index, at);
+        }
+        set(&txn, txn.face_root(index) + 39_000, value);
+    }
+    if txn.face_root(3) != 0 {
+        txn.free(txn.face_root(3)).unwrap();
+    }
+    let at = txn.alloc(1000 + value % 7 * 9000, 8).unwrap();
+    fill(&txn, at, 1000, value as u8);
+    txn.set_face_root(3, at);
+    txn.commit().unwrap();
+}
+
+fn pair(heap: &Heap) -> (u64, u64) {
+    use fileheap_core::format::{HEADER_OFFSET, Header};
+    let read = heap.begin_read().unwrap();
+    let roots = HEADER_OFFSET + std::mem::offset_of!(Header, face_roots) as u64;
+    let value = |index: u64| {
+        let at = word(read.bytes(roots + index * 8, 8).unwrap());
+        word(read.bytes(at + 39_000, 8).unwrap())
+    };
+    (value(1), value(2))
+}
+
+#[test]
+fn compaction_moves_what_may_move_and_nothing_else() {
+    const TEST: &str = "compaction_moves_what_may_move_and_nothing_else";
+    if let Some((role, dir)) = role() {
+        let path = dir.join("a.heap");
+        if role == "holder" {
+            let _heap = Heap::open(&path, &Options::new()).unwrap();
+            signal(&dir, "held");
+            sleep_on();
+        }
+        let compacted = Heap::compact(&path, &Options::new());
+        let error = refused(compacted, ErrorKind::Busy, &["a.heap", "close it there"]);
+        drop(error);
+        return;
+    }
+    let scratch = Scratch::new("compact");
+    let path = scratch.closed("a.heap");
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let (mut waste, mut records, mut stays) = (Vec::new(), Vec::new(), 0);
+    let mut txn = heap.begin_write().unwrap();
+    for number in 0..40_u64 {
+        waste.push(txn.alloc(200_000, 64).unwrap());
+        let at = txn.alloc(100_000, 64).unwrap();
+        fill(&txn, at, 100_000, number as u8 + 1);
+        let new = RecordNew {
+            generation: number,
+            state: RecordState::Committed,
+            element: 1,
+            length: 100_000,
+            payload_offset: at,
+            payload_bytes: 100_000,
+            flags: if number % 2 == 0 { RECORD_RELOCATABLE } else { 0 },
+            extra: [0; 2],
+        };
+        records.push((txn.catalog().records().add(new).unwrap(), at));
+        stays = at;
+    }
+    txn.commit().unwrap();
+    let txn = heap.begin_write().unwrap();
+    waste.into_iter().for_each(|at| txn.free(at).unwrap());
+    txn.commit().unwrap();
+    let here = Heap::compact(&path, &Options::new());
+    refused(here, ErrorKind::Busy, &["a.heap", "in this process"]);
+    assert_eq!(root(&heap), 4711, "the handle that was there still works");
+    heap.close().unwrap();
+    drop(heap);
+    let holder = play(TEST, "holder", &scratch.0);
+    await_signal(&scratch.0, "held");
+    play(TEST, "refused", &scratch.0).succeeds();
+    holder.kill();
+    let report = Heap::compact(&path, &Options::new()).unwrap();
+    assert!(report.after_bytes < report.before_bytes && report.moved_count > 0, "{report:?}");
+    let heap = Heap::open(&path, &Options::new().fixed_address()).unwrap();
+    clean(&heap);
+    assert_eq!(root(&heap), 4711);
+    let read = heap.begin_read().unwrap();
+    for (number, (id, was)) in records.into_iter().enumerate() {
+        let record = read.catalog().records().get(id).unwrap().unwrap();
+        assert!(number % 2 == 0 || record.payload_offset == was, "record {number} moved");
+        let bytes = read.bytes(record.payload_offset, 100_000).unwrap();
+        assert!(bytes.iter().all(|&byte| byte == number as u8 + 1));
+    }
+    assert!(stays > 0 && !scratch.file("a.heap.compact").exists());
+}
+
+#[test]
+fn trim_gives_disk_space_back_and_takes_it_again() {
+    let scratch = Scratch::new("trim");
+    let path = scratch.closed("a.heap");
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let blocks = || fs::metadata(&path).unwrap().blocks() * 512;
+    let txn = heap.begin_write().unwrap();
+    let kept: Vec<u64> = (0..8)
+        .map(|_| {
+            let (waste, kept) = (txn.alloc(1 << 20, 8).unwrap(), txn.alloc(40_000, 8).unwrap());
+            fill(&txn, waste, 1 << 20, 3);
+            fill(&txn, kept, 40_000, 4);
+            txn.free(waste).unwrap();
+            kept
+        })
+        .collect();
+    txn.commit().unwrap();
+    heap.checkpoint().unwrap();
+    put_root(&heap, 1);
+    let before = blocks();
+    let report = heap.trim().unwrap();
+    assert!(report.punched_bytes + report.cut_bytes > 0, "{report:?}");
+    assert!(blocks() < before, "{} of {before} bytes are still there", blocks());
+    clean(&heap);
+    let low = blocks();
+    let txn = heap.begin_write().unwrap();
+    for _ in 0..6 {
+        let at = txn.alloc(1 << 20, 8).unwrap();
+        fill(&txn, at, 1 << 20, 5);
+    }
+    assert!(blocks() > low, "space is reserved when it is allocated, not when it is stored to");
+    txn.commit().unwrap();
+    clean(&heap);
+    heap.close().unwrap();
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let read = heap.begin_read().unwrap();
+    assert!(kept.iter().all(|&at| read.bytes(at, 40_000).unwrap().iter().all(|&byte| byte == 4)));
+}
+
+#[test]
+fn levels_of_durability_say_what_is_durable() {
+    let scratch = Scratch::new("levels");
+    let path = scratch.closed("a.heap");
+    let open = |level| Heap::open(&path, &Options::new().durability(level)).unwrap();
+    let progress = |heap: &Heap| heap.stat().unwrap().progress;
+    let heap = open(Durability::Power);
+    put_root(&heap, 1);
+    assert_eq!(progress(&heap).durable, progress(&heap).published);
+    heap.close().unwrap();
+    let heap = open(Durability::Process);
+    put_root(&heap, 2);
+    put_root(&heap, 3);
+    let now = progress(&heap);
+    assert!(now.durable < now.published, "nobody asked for a sync: {now:?}");
+    heap.sync().unwrap();
+    assert_eq!(progress(&heap).durable, now.published);
+    put_root(&heap, 4);
+    heap.close().unwrap();
+    let heap = open(Durability::Background);
+    put_root(&heap, 5);
+    let published = progress(&heap).published;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while progress(&heap).durable < published {
+        assert!(Instant::now() < deadline, "the flusher never came: {:?}", progress(&heap));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    drop(heap);
+    assert!(!with_end(&path, "-log0").exists() && !with_end(&path, "-log1").exists());
+    assert_eq!(root(&open(Durability::Power)), 5);
+}
+
+#[test]
+fn a_sync_covers_what_other_processes_wrote() {
+    const TEST: &str = "a_sync_covers_what_other_processes_wrote";
+    if let Some((_, dir)) = role() {
+        let options = Options::new().durability(Durability::Process).log_bytes(64 << 10);
+        let heap = Heap::open(dir.join("a.heap"), &options).unwrap();
+        (0..300).for_each(|value| put_pair(&heap, value));
+        signal(&dir, "wrote");
+        await_signal(&dir, "synced");
+        let now = heap.stat().unwrap().progress;
+        assert_eq!(now.durable, now.published);
+        return;
+    }
+    let scratch = Scratch::new("syncs");
+    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
+    put_root(&heap, 1);
+    let other = play(TEST, "writer", &scratch.0);
+    await_signal(&scratch.0, "wrote");
+    heap.sync().unwrap();
+    heap.checkpoint().unwrap(); // with a superblock that the other one wrote meanwhile
+    signal(&scratch.0, "synced");
+    other.succeeds();
+    assert_eq!(pair(&heap), (299, 299));
+    heap.close().unwrap();
+    let heap = Heap::open(scratch.file("a.heap"), &Options::new()).unwrap();
+    assert_eq!((pair(&heap), heap.recovery().transactions), ((299, 299), 0));
+    clean(&heap);
+}
+
+#[test]
+fn direct_extents_are_everybodys_at_once_and_atomic_when_enlisted() {
+    const TEST: &str = "direct_extents_are_everybodys_at_once_and_atomic_when_enlisted";
+    const BYTES: u64 = 3 << 20;
+    if let Some((_, dir)) = role() {
+        let heap = Heap::open(dir.join("a.heap"), &Options::new()).unwrap();
+        let txn = heap.begin_write().unwrap();
+        let at = txn.face_root(1);
+        assert!(txn.is_direct(at).unwrap());
+        txn.open_direct(at).unwrap();
+        txn.commit().unwrap();
+        unsafe { heap.resolve(at).add(77).write(42) };
+        signal(&dir, "stored");
+        await_signal(&dir, "answered");
+        assert_eq!(unsafe { heap.resolve(at).add(78).read() }, 43, "stores are seen at once");
+        unsafe { heap.resolve(at).add(79).write(44) };
+        signal(&dir, "kill me");
+        sleep_on();
+    }
+    let scratch = Scratch::new("direct");
+    let path = scratch.closed("a.heap");
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let at = txn.alloc_direct(BYTES, true).unwrap().offset;
+    txn.set_face_root(1, at);
+    txn.commit().unwrap();
+    let byte = |index: usize| unsafe { heap.resolve(at).add(index).read() };
+    let other = play(TEST, "other", &scratch.0);
+    await_signal(&scratch.0, "stored");
+    assert_eq!(byte(77), 42);
+    unsafe { heap.resolve(at).add(78).write(43) };
+    signal(&scratch.0, "answered");
+    await_signal(&scratch.0, "kill me");
+    other.kill();
+    assert_eq!(byte(79), 44, "kill -9 keeps stores");
+    let stored = |enlist: bool, commit: bool, value: u8| {
+        let txn = heap.begin_write().unwrap();
+        if enlist {
+            txn.enlist(at).unwrap();
+        }
+        unsafe { txn.resolve(at).write_bytes(value, BYTES as usize) };
+        let file = fs::read(&path).unwrap()[at as usize + 5000];
+        if commit { txn.commit().map(drop) } else { txn.abort() }.unwrap();
+        file
+    };
+    assert_eq!(stored(true, false, 9), 0, "an enlisted store is nobody else's business yet");
+    assert_eq!((byte(0), byte(77)), (0, 42), "abort brings the old bytes back");
+    stored(true, true, 8);
+    assert_eq!((byte(0), byte(BYTES as usize - 1)), (8, 8));
+    assert_eq!(stored(false, false, 7), 7, "what is not enlisted is no part of the transaction");
+    assert_eq!(byte(5000), 7);
+    let txn = heap.begin_write().unwrap();
+    txn.free(at).unwrap();
+    refused(txn.enlist(at), ErrorKind::BadPointer, &["a.heap", &at.to_string()]);
+    txn.commit().unwrap();
+    clean(&heap);
+    heap.close().unwrap();
+    clean(&Heap::open(&path, &Options::new()).unwrap());
+}
+
+#[test]
+fn filling_a_large_extent_takes_no_memory_of_the_process() {
+    const BYTES: u64 = 3 << 30;
+    let scratch = Scratch::new("large");
+    let options = Options::new().durability(Durability::Process);
+    let heap = Heap::create(scratch.file("a.heap"), &options).unwrap();
+    put_root(&heap, 1);
+    let anonymous = || -> u64 {
+        let text = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+        let line = text.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    };
+    let before = anonymous();
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc(BYTES, 4096).unwrap();
+    // One store for each page: a private page would cost as much as a full one.
+    for page in 0..BYTES / 4096 {
+        unsafe { txn.resolve(at + page * 4096).cast::<u64>().write(page) };
+    }
+    let grown = anonymous().saturating_sub(before);
+    assert!(grown < 64 << 20, "filling {BYTES} bytes took {grown} bytes of anonymous memory");
+    txn.abort().unwrap();
+    clean(&heap);
+}
+
+#[test]
+fn every_way_of_finding_stores_finds_all_of_them() {
+    for capture in [Capture::Armed, Capture::Unarmed, Capture::Scan, Capture::Pagemap] {
+        for tracked in [false, true] {
+            mixed_stores(capture, tracked);
+        }
+    }
+}
+
+fn mixed_stores(capture: Capture, tracked: bool) {
+    const BYTES: u64 = 400_000;
+    let scratch = Scratch::new(&format!("capture-{capture:?}-{tracked}"));
+    let path = scratch.file("a.heap");
+    let options = Options::new().capture(capture).log_bytes(64 << 10);
+    let heap = Heap::create(&path, &options).unwrap();
+    put_root(&heap, 0);
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc_zeroed(BYTES, 4096).unwrap();
+    txn.commit().unwrap();
+    let mut expected = vec![0_u8; BYTES as usize];
+    let mut source = fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    for round in 0..25_u64 {
+        let wait = Wait::Forever;
+        let txn = if tracked { heap.begin_tracked(wait) } else { heap.begin_write() }.unwrap();
+        let mut now = expected.clone();
+        // The kernel stores, too.
+        let (from, len) = (round * 7_001 % 300_000, 50_000);
+        source.seek(std::io::SeekFrom::Start(round * 4_321)).unwrap();
+        let into = unsafe { std::slice::from_raw_parts_mut(txn.resolve(at + from), len as usize) };
+        source.read_exact(into).unwrap();
+        now[from as usize..(from + len) as usize].copy_from_slice(into);
+        txn.touch(at + from, len);
+        // And other threads.
+        let base = txn.resolve(at) as usize;
+        std::thread::scope(|scope| {
+            for thread in 0..3_u64 {
+                scope.spawn(move || {
+                    for page in 0..20_u64 {
+                        let offset = (thread * 20 + page) * 5_003 + round;
+                        unsafe { (base as *mut u8).add(offset as usize).write(round as u8) };
+                    }
+                });
+            }
+        });
+        for store in 0..60_u64 {
+            let offset = store * 5_003 + round;
+            txn.touch(at + offset, 1);
+            now[offset as usize] = round as u8;
+        }
+        if round % 5 == 4 {
+            txn.abort().unwrap();
+        } else {
+            txn.commit().unwrap();
+            expected = now;
+        }
+        let read = heap.begin_read().unwrap();
+        assert!(read.bytes(at, BYTES).unwrap() == expected, "{capture:?}, round {round}");
+        if round % 7 == 0 {
+            drop(read);
+            heap.checkpoint().unwrap();
+        }
+    }
+    clean(&heap);
+    // As a crash leaves it.
+    let copy = scratch.file("copy.heap");
+    for end in ["", "-log0", "-log1"] {
+        let _ = fs::copy(with_end(&path, end), with_end(&copy, end));
+    }
+    let heap = Heap::open(&copy, &options).unwrap();
+    let read = heap.begin_read().unwrap();
+    assert!(read.bytes(at, BYTES).unwrap() == expected, "{capture:?}: after recovery");
+}

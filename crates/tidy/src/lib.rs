@@ -1,0 +1,5 @@
+//! The repository as its own tests see it: its files, their lines, the tables in its documents.
+
+pub mod rust;
+pub mod table;
+pub mod tree;
