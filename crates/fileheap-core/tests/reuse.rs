@@ -8,7 +8,7 @@ use fileheap_core::{Durability, Heap, Options, ReadTxn, WriteTxn};
 const MIB: u64 = 1 << 20;
 
 fn options() -> Options {
-    Options::new().base(0).limit_bytes(512 * MIB).log_bytes(MIB)
+    Options::new().base(0).limit_bytes(256 * MIB).log_bytes(MIB)
 }
 
 fn open(disk: &RamDisk) -> Heap {
@@ -65,8 +65,8 @@ fn churn(txn: &WriteTxn, live: &mut State, dice: &mut Dice) {
             }
             _ if live.len() < 40 => {
                 let bytes = match dice.roll(20) {
-                    0 => 17 * MIB,
-                    1..4 => dice.roll(3 * MIB) + 1,
+                    0 if dice.roll(4) == 0 => 17 * MIB,
+                    0..=3 => dice.roll(3 * MIB / 2) + 1,
                     4..10 => dice.roll(100_000) + 1,
                     _ => dice.roll(2000) + 1,
                 };
@@ -86,7 +86,7 @@ fn generated(seed: u64) {
     let reader = open(&disk);
     let mut live = State::new();
     let mut pinned: Option<(ReadTxn, State)> = None;
-    for step in 0..60 {
+    for step in 0..40 {
         let mut txn = writer.begin_write().unwrap();
         txn.set_durability([Durability::Power, Durability::Process][dice.roll(2) as usize]);
         let mut next = live.clone();
@@ -116,13 +116,13 @@ fn generated(seed: u64) {
     for heap in [&writer, &reader, &open(&after_kill)] {
         verify(&heap.begin_read().unwrap(), &live, &format!("seed {seed}, newest"));
         let report = heap.check().unwrap();
-        assert!(report.is_clean(), "seed {seed}: {:?}", report.findings);
+        assert!(report.is_clean(), "seed {seed}: {:?}", report.findings.first());
     }
 }
 
 #[test]
 fn readers_and_recovery_see_their_states_whatever_is_reused() {
-    (1..=8).for_each(generated);
+    (1..=4).for_each(generated);
 }
 
 #[test]
@@ -184,4 +184,79 @@ fn what_went_home_is_not_compared_with_what_was_there_before() {
     let heap = open(&RamDisk::from_images(disk.images()));
     let state = State::from([(new, (100_000, 0)), (new + 102_400, (MIB, 9)), (kept, (64, 1))]);
     verify(&heap.begin_read().unwrap(), &state, "after a kill");
+}
+
+/// Small pieces, nine of ten of them freed at random, each filled with its own byte.
+fn thin_out(heap: &Heap, dice: &mut Dice) -> State {
+    let mut live = State::new();
+    let txn = heap.begin_write().unwrap();
+    for _ in 0..6000 {
+        let (bytes, byte) = (2000 + dice.roll(3000), dice.roll(256) as u8);
+        let at = txn.alloc(bytes, 16).unwrap();
+        fill(&txn, at, bytes, byte);
+        live.insert(at, (bytes, byte));
+    }
+    txn.commit().unwrap();
+    let txn = heap.begin_write().unwrap();
+    live.retain(|&at, _| dice.roll(10) == 0 || txn.free(at).is_err());
+    txn.commit().unwrap();
+    live
+}
+
+#[test]
+fn trim_gives_back_the_free_pages_between_small_pieces() {
+    let path = std::env::temp_dir().join(format!("fileheap-trim-{}.heap", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let mut dice = Dice(77);
+    let mut live = thin_out(&heap, &mut dice);
+    let report = heap.trim().unwrap();
+    assert!(report.punched_bytes > 8 * MIB && !report.hindered, "{report:?}");
+    let live_bytes: u64 = live.values().map(|it| it.0).sum();
+    let blocks = std::os::unix::fs::MetadataExt::blocks(&std::fs::metadata(&path).unwrap()) * 512;
+    assert!(blocks < 3 * live_bytes + MIB, "{blocks} on disk, {live_bytes} live");
+    verify(&heap.begin_read().unwrap(), &live, "trimmed");
+    assert!(heap.check().unwrap().is_clean());
+    // What is left is freed in part, and the room is filled again.
+    let before = heap.stat().unwrap().alloc.heap_bytes;
+    let txn = heap.begin_write().unwrap();
+    live.retain(|&at, _| dice.roll(2) == 0 || txn.free(at).is_err());
+    for _ in 0..3000 {
+        let bytes = 2000 + dice.roll(3000);
+        let at = txn.alloc(bytes, 16).unwrap();
+        fill(&txn, at, bytes, 99);
+        live.insert(at, (bytes, 99));
+    }
+    txn.commit().unwrap();
+    assert_eq!(heap.stat().unwrap().alloc.heap_bytes, before, "the holes are used again");
+    verify(&heap.begin_read().unwrap(), &live, "filled again");
+    assert!(heap.check().unwrap().is_clean());
+    heap.close().unwrap();
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    verify(&heap.begin_read().unwrap(), &live, "opened again");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn trim_spares_zones_that_somebody_reads_an_older_state_of() {
+    let disk = RamDisk::new();
+    let (writer, reader) = (create(&disk), open(&disk));
+    let pinned = thin_out(&writer, &mut Dice(5));
+    let pin = reader.begin_read().unwrap();
+    let txn = writer.begin_write().unwrap();
+    pinned.keys().for_each(|&at| txn.free(at).unwrap());
+    let kept = txn.alloc(1000, 16).unwrap();
+    fill(&txn, kept, 1000, 1);
+    txn.commit().unwrap();
+    assert!(writer.trim().unwrap().hindered);
+    verify(&pin, &pinned, "pinned over a trim");
+    drop(pin);
+    let report = writer.trim().unwrap();
+    assert!(!report.hindered && report.punched_bytes > 0, "{report:?}");
+    let image = RamDisk::from_images(disk.images());
+    for heap in [&writer, &reader, &open(&image)] {
+        let state = State::from([(kept, (1000, 1))]);
+        verify(&heap.begin_read().unwrap(), &state, "after the second trim");
+        assert!(heap.check().unwrap().is_clean());
+    }
 }

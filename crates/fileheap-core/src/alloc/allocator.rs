@@ -1,6 +1,5 @@
 //! The allocator's face: the quick paths of alloc and free, and everything about single pieces.
 
-use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, Mutex};
 
@@ -226,7 +225,7 @@ impl Allocator {
         if page == 0 {
             let mut runs = lock(&self.runs);
             match runs.zone_bitmap(place(offset).0)? {
-                Some(bitmap) => page = bitmap * PAGE_BYTES,
+                Some((bitmap, _)) => page = bitmap * PAGE_BYTES,
                 None => {
                     let entry = runs.allocated(offset)?;
                     let (bytes, direct) = (entry.pages() * PAGE_BYTES, entry.is_direct());
@@ -269,23 +268,6 @@ impl Allocator {
         self.words.copy(offset, new, bytes.min(old.bytes));
         self.free(g, offset)?;
         Ok(new)
-    }
-
-    /// Cuts the free pages at the end off the heap; returns its page count then. The file may be
-    /// cut to it only after the commit, and after nobody reads an older state.
-    pub fn shrink_tail(&self, g: &impl Ground) -> Result<u64> {
-        lock(&self.runs).shrink_tail(g)
-    }
-
-    /// Marks free runs of at least `min_pages` that nobody wants as given back, after `give` took
-    /// their pages; returns how many pages. Disk space must not go before this is committed.
-    pub fn punch(
-        &self,
-        g: &impl Ground,
-        min_pages: u64,
-        give: &mut dyn FnMut(Range<u64>) -> Result<()>,
-    ) -> Result<u64> {
-        lock(&self.runs).punch(g, min_pages, give)
     }
 }
 

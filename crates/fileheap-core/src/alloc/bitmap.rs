@@ -27,11 +27,13 @@ impl Runs {
         let top = self.words.load(words::BITMAP_FREE);
         self.words.store(g, bitmap * PAGE_BYTES, top);
         self.words.store(g, words::BITMAP_FREE, bitmap);
-        self.give_used(g, number * ZONE_PAGES, ZONE_PAGES)
+        let page = number * ZONE_PAGES;
+        let punched = self.entry(page)?.is_punched();
+        self.give_used(g, page, ZONE_PAGES, punched)
     }
 
-    /// The bitmap page of a zone, or None if the number names no zone.
-    pub(super) fn zone_bitmap(&mut self, number: u64) -> Result<Option<u64>> {
+    /// The bitmap page of a zone and whether it has holes, or None if the number names no zone.
+    pub(super) fn zone_bitmap(&mut self, number: u64) -> Result<Option<(u64, bool)>> {
         let page = number * ZONE_PAGES;
         let entry = self.entry(page)?;
         if entry.kind() != Some(RunKind::Zone) {
@@ -39,7 +41,13 @@ impl Runs {
         }
         self.head(page)?;
         let bitmap = self.valid_bitmap(entry.bitmap_page(), page * PAGE_BYTES)?;
-        Ok(Some(bitmap))
+        Ok(Some((bitmap, entry.is_punched())))
+    }
+
+    /// Notes whether a zone has holes.
+    pub(super) fn set_holed(&mut self, g: &impl Ground, number: u64, holes: bool) -> Result<()> {
+        let entry = self.entry(number * ZONE_PAGES)?;
+        self.set_head(g, number * ZONE_PAGES, entry.holed(holes))
     }
 
     fn valid_bitmap(&mut self, bitmap: u64, offset: u64) -> Result<u64> {

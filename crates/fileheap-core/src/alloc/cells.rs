@@ -7,13 +7,13 @@ use super::Ground;
 use super::allocator::{
     Allocator, Freed, Mapped, check_request, granules, is_run, live_cell, started_cell,
 };
-use super::lane::{BATCH, CLASSES, Door, KEEP_CELLS, Lane, OUTBOXES, Own, place};
+use super::lane::{BATCH, CLASSES, Door, Lane, OUTBOXES, Own, REFILL, place};
 use super::runs::Runs;
 use super::threads::lock;
 use super::words::{bad_pointer, corrupt};
 use super::zone::Zone;
-use crate::format::{GRANULE_BYTES, PAGE_BYTES};
-use crate::{Error, Result};
+use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_PAGES};
+use crate::{Error, ErrorKind, Result};
 
 /// Zones of unknown content that one search for room looks into before it takes a new one.
 const EXAMINE: usize = 8;
@@ -53,10 +53,10 @@ impl Allocator {
     }
 
     fn refill(&self, g: &impl Ground, own: &mut Own, len: usize) -> usize {
-        let most = (own.stacks[len].room() / 2).max(1);
-        let mut cells = [0; KEEP_CELLS];
+        let most = (own.stacks[len].room() / 2).clamp(1, REFILL);
+        let mut cells = [0; REFILL];
         let mut count = 0;
-        own.cut(g, &self.words, (len, 1), most.min(KEEP_CELLS), |cell| {
+        own.cut(g, &self.words, (len, 1), most, |cell| {
             cells[count] = cell;
             count += 1;
         });
@@ -83,10 +83,41 @@ impl Allocator {
         if self.absorb(g, lane, own) && own.tree.find(len as u16).is_some() {
             return Ok(());
         }
+        if self.fill(g, own, len)? {
+            return Ok(());
+        }
         let mut runs = lock(&self.runs);
         let (number, bitmap) = runs.take_zone(g)?;
-        own.adopt(&self.table, lane, Zone::new(&self.words, number, bitmap * PAGE_BYTES));
+        own.adopt(&self.table, lane, Zone::new(&self.words, number, bitmap * PAGE_BYTES, false));
         Ok(())
+    }
+
+    /// Reserves disk space for a zone of ours that has holes, and room if these are filled.
+    /// Returns whether there is one and the disk has space.
+    fn fill(&self, g: &impl Ground, own: &mut Own, len: usize) -> Result<bool> {
+        let mut tries = EXAMINE;
+        for at in (0..own.holed.len()).rev() {
+            let position = own.holed[at];
+            let Some(zone) = own.zones[position].as_deref_mut() else { continue };
+            if zone.largest_filled() < len {
+                continue;
+            }
+            let page = zone.number * ZONE_PAGES;
+            match g.reserve(page..page + ZONE_PAGES) {
+                Err(error) if error.kind() == ErrorKind::DiskFull && tries > 0 => tries -= 1,
+                Err(error) if error.kind() == ErrorKind::DiskFull => return Ok(false),
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    lock(&self.runs).set_holed(g, zone.number, false)?;
+                    zone.holes = false;
+                    let largest = zone.largest();
+                    own.tree.set(position, largest as u16);
+                    own.holed.swap_remove(at);
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Makes a zone on file this lane's, if it is one and nobody's; returns its largest free range.
@@ -94,12 +125,12 @@ impl Allocator {
         if self.table.is_owned(number) {
             return Ok(0);
         }
-        let Some(bitmap) = runs.zone_bitmap(number)? else { return Ok(0) };
+        let Some((bitmap, holes)) = runs.zone_bitmap(number)? else { return Ok(0) };
         let page = bitmap * PAGE_BYTES;
         if !Runs::valid_zone(self.words.bitmaps(page)) {
             return Err(corrupt("the bitmaps of a zone contradict each other", page, number));
         }
-        let zone = Zone::new(&self.words, number, page);
+        let zone = Zone::new(&self.words, number, page, holes);
         let largest = zone.largest();
         own.adopt(&self.table, lane, zone);
         Ok(largest)
@@ -120,7 +151,7 @@ impl Allocator {
             if runs.zone_bitmap(number)?.is_none() {
                 let entry = runs.allocated(offset)?;
                 let (pages, direct) = (entry.pages(), entry.is_direct());
-                runs.give_used(g, offset / PAGE_BYTES, pages)?;
+                runs.give_used(g, offset / PAGE_BYTES, pages, false)?;
                 return Ok(Freed { bytes: pages * PAGE_BYTES, run: true, direct });
             }
             self.claim(&mut runs, lane, own, number)?;

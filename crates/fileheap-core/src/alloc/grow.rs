@@ -113,7 +113,7 @@ impl Runs {
             let head = Entry::run(RunKind::System, plan.directory, 0);
             self.set_head(g, directory_page, head)?;
             let (entry, _) = self.head(old / PAGE_BYTES)?;
-            self.give_used(g, old / PAGE_BYTES, entry.pages())?;
+            self.give_used(g, old / PAGE_BYTES, entry.pages(), false)?;
         }
         Ok(())
     }
@@ -165,7 +165,7 @@ impl Runs {
             }
             // A chunk that lies in pages that stay becomes free; the next commit may cut it off.
             if chunk < keep {
-                self.give_used(g, chunk, CHUNK_MAP_PAGES)?;
+                self.give_used(g, chunk, CHUNK_MAP_PAGES, false)?;
             }
         }
         self.words.store(g, words::PAGE_COUNT, keep);

@@ -14,8 +14,13 @@ use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_BYTES, ZONE_GRANULES};
 /// Sizes up to so many granules are kept at hand.
 pub(super) const CLASSES: usize = 64;
 /// Cells of one size kept at hand: no more than this, and no more bytes than that.
-pub(super) const KEEP_CELLS: usize = 64;
+const KEEP_CELLS: usize = 64;
 const KEEP_BYTES: usize = 16 * 1024;
+/// The same for sizes up to so many granules: programs take and drop these by the hundreds.
+const SMALL: usize = 8;
+const KEEP_SMALL: usize = 1024;
+/// Cells cut for a stack at once.
+pub(super) const REFILL: usize = 32;
 /// Buffers for cells of other lanes.
 pub(super) const OUTBOXES: usize = 8;
 /// Cells that are handed over at once.
@@ -60,7 +65,8 @@ pub(super) struct Stack {
 impl Stack {
     fn new(granules: usize) -> Self {
         let bytes = granules * GRANULE_BYTES as usize;
-        let room = (KEEP_BYTES / bytes.max(1)).min(KEEP_CELLS);
+        let few = (KEEP_BYTES / bytes.max(1)).min(KEEP_CELLS);
+        let room = if (1..=SMALL).contains(&granules) { KEEP_SMALL } else { few };
         Self { count: 0, cells: vec![0; room].into() }
     }
 
@@ -109,6 +115,8 @@ pub(super) struct Own {
     /// The zone at each position.
     pub(super) zones: Vec<Option<Box<Zone>>>,
     vacant: Vec<usize>,
+    /// Positions of zones with holes.
+    pub(super) holed: Vec<usize>,
     /// The one wholly free zone that we keep.
     pub(super) spare: Option<usize>,
     pub(super) outboxes: [Outbox; OUTBOXES],
@@ -127,6 +135,7 @@ impl Own {
             tree: MaxTree::default(),
             zones: Vec::new(),
             vacant: Vec::new(),
+            holed: Vec::new(),
             spare: None,
             outboxes: std::array::from_fn(|_| Outbox {
                 to: std::ptr::null_mut(),
@@ -141,6 +150,7 @@ impl Own {
         self.tree.clear();
         self.zones.clear();
         self.vacant.clear();
+        self.holed.clear();
         self.spare = None;
         self.outboxes.iter_mut().for_each(|outbox| outbox.cells.clear());
     }
@@ -155,6 +165,9 @@ impl Own {
         if let Some(slot) = table.of(zone.number) {
             slot.install(zone.bitmap_page() * PAGE_BYTES, position, lane);
         }
+        if zone.holes {
+            self.holed.push(position);
+        }
         self.zones[position] = Some(zone);
     }
 
@@ -163,6 +176,9 @@ impl Own {
         let zone = self.zones.get_mut(position)?.take()?;
         self.tree.set(position, 0);
         self.vacant.push(position);
+        if zone.holes {
+            self.holed.retain(|holed| *holed != position);
+        }
         if self.spare == Some(position) {
             self.spare = None;
         }
@@ -215,12 +231,12 @@ impl Own {
         for &cell in cells {
             free = zone.release(words, place(cell).1);
         }
-        let largest = zone.largest();
+        let (largest, holes) = (zone.largest(), zone.holes);
         self.tree.set(position, largest as u16);
         if free < ZONE_GRANULES as usize || self.spare == Some(position) {
             return None;
         }
-        if self.spare.is_none() {
+        if self.spare.is_none() && !holes {
             self.spare = Some(position);
             return None;
         }

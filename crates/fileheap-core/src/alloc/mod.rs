@@ -15,6 +15,7 @@ mod stat;
 mod table;
 mod threads;
 mod tree;
+mod trim;
 mod upkeep;
 mod view;
 mod words;
@@ -28,6 +29,7 @@ pub use allocator::{Allocator, Freed, Mapped, Run};
 pub use blank::Blank;
 pub use check::{Finding, check};
 pub use stat::{AllocStat, ClassStat};
+pub use trim::Holes;
 
 #[cfg(test)]
 mod tests;

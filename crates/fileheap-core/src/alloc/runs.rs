@@ -296,11 +296,17 @@ impl Runs {
     }
 
     /// Makes the pages of a run free that this transaction stops using.
-    pub(super) fn give_used(&mut self, g: &impl Ground, page: u64, pages: u64) -> Result<()> {
+    pub(super) fn give_used(
+        &mut self,
+        g: &impl Ground,
+        page: u64,
+        pages: u64,
+        punched: bool,
+    ) -> Result<()> {
         // What was claimed was free in every state that anybody sees, and is free again.
         let claimed = g.is_claimed(page..page + pages);
         let freed_txn = if claimed { g.safe_txn() } else { g.txn() };
-        let run = FreeRun { page, pages, freed_txn, punched: false, zero_txn: 0 };
+        let run = FreeRun { page, pages, freed_txn, punched, zero_txn: 0 };
         self.give(g, run).map(drop)
     }
 
@@ -325,7 +331,7 @@ impl Runs {
         let (old, flags) = (entry.pages(), entry.0 & RUN_DIRECT);
         if pages < old {
             self.set_head(g, page, Entry::run(RunKind::Run, pages, flags))?;
-            self.give_used(g, page + pages, old - pages)?;
+            self.give_used(g, page + pages, old - pages, false)?;
             return Ok(pages);
         }
         let (more, next) = (pages - old, page + old);

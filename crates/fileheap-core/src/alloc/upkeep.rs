@@ -1,7 +1,6 @@
 //! What happens around transactions: format, settle, reset, and giving space back.
 
 use std::mem::take;
-use std::ops::Range;
 use std::ptr::null_mut;
 
 use super::Ground;
@@ -82,7 +81,7 @@ impl Allocator {
         *lock(&self.fault) = None;
     }
 
-    fn forget_lanes(&self) {
+    pub(super) fn forget_lanes(&self) {
         for lane in self.lanes.all() {
             drop(receive(lane));
             // SAFETY: callers have the allocator to themselves; no other borrow is alive.
@@ -130,7 +129,7 @@ impl Runs {
             if is_owned(number) {
                 continue;
             }
-            let Some(bitmap) = self.zone_bitmap(number)? else { continue };
+            let Some((bitmap, _)) = self.zone_bitmap(number)? else { continue };
             if bits::next_set(&self.words.bitmaps(bitmap * PAGE_BYTES)[1], 0) == bits::END {
                 self.give_zone(g, number, bitmap)?;
             } else {
@@ -138,28 +137,5 @@ impl Runs {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn punch(
-        &mut self,
-        g: &impl Ground,
-        min_pages: u64,
-        give: &mut dyn FnMut(Range<u64>) -> Result<()>,
-    ) -> Result<u64> {
-        while self.explore(g, u64::MAX)? {}
-        let safe_txn = g.safe_txn();
-        let wanted = |run: &&super::pool::FreeRun| {
-            !run.punched && run.pages >= min_pages.max(1) && run.freed_txn <= safe_txn
-        };
-        let runs: Vec<_> = self.pool.iter().filter(wanted).copied().collect();
-        let mut pages = 0;
-        for run in runs {
-            give(run.page..run.end())?;
-            self.pool.remove(run.page);
-            let punched = super::pool::FreeRun { punched: true, zero_txn: 0, ..run };
-            self.give(g, punched)?;
-            pages += run.pages;
-        }
-        Ok(pages)
     }
 }

@@ -16,11 +16,13 @@ pub(super) struct Zone {
     /// As the live bitmap, and also set where the lane keeps a free cell at hand.
     busy: Bits,
     room: Room,
+    /// Free pages of it have no disk space: nothing may be cut out of it.
+    pub(super) holes: bool,
 }
 
 impl Zone {
     /// A zone on file whose bitmaps lie at the offset `page`; all that is not live is free.
-    pub(super) fn new(words: &Words, number: u64, page: u64) -> Box<Self> {
+    pub(super) fn new(words: &Words, number: u64, page: u64, holes: bool) -> Box<Self> {
         let [starts, live] = words.bitmaps(page);
         let busy: Bits = std::array::from_fn(|at| bits::word(live, at).into());
         let mut room = Room::new();
@@ -30,16 +32,21 @@ impl Zone {
             room.raise(start / 64, end - start);
             start = bits::next_free(starts, &busy, end);
         }
-        Box::new(Self { number, page, busy, room })
+        Box::new(Self { number, page, busy, room, holes })
     }
 
     pub(super) fn bitmap_page(&self) -> u64 {
         self.page / PAGE_BYTES
     }
 
-    /// Granules of the largest free range, or more.
+    /// Granules of the largest range that may be cut, or more.
     #[inline]
     pub(super) fn largest(&self) -> usize {
+        if self.holes { 0 } else { self.room.largest() }
+    }
+
+    /// The same, were its holes filled.
+    pub(super) fn largest_filled(&self) -> usize {
         self.room.largest()
     }
 
@@ -145,7 +152,7 @@ impl Zone {
         let stop = at + len;
         let end = bits::next_set(&self.busy, at + 1);
         let old_end = bits::next_set(starts, at + 1);
-        if stop > end || stop == old_end {
+        if stop > end || stop == old_end || self.holes && stop > old_end {
             return stop == old_end;
         }
         bits::clear_range(starts, at + 1, stop);

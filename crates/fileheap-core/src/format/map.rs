@@ -2,7 +2,7 @@
 
 /// The stores to this run's pages go straight to the file.
 pub const RUN_DIRECT: u64 = 1 << 4;
-/// The disk space of this free run was given back.
+/// The disk space of this free run, or of free pages of this zone, was given back.
 const RUN_PUNCHED: u64 = 1 << 5;
 const LENGTH_SHIFT: u32 = 8;
 const LENGTH_MASK: u64 = (1 << 40) - 1;
@@ -51,6 +51,12 @@ impl Entry {
         Self(RunKind::Zone as u64 | bitmap_page << LENGTH_SHIFT)
     }
 
+    /// The same zone, with holes or without: disk space to be reserved before more is taken of it.
+    #[must_use]
+    pub fn holed(self, holes: bool) -> Self {
+        Self(self.0 & !RUN_PUNCHED | if holes { RUN_PUNCHED } else { 0 })
+    }
+
     /// Its kind; None for a value this format does not know.
     #[must_use]
     pub fn kind(self) -> Option<RunKind> {
@@ -82,7 +88,7 @@ impl Entry {
         self.0 & RUN_DIRECT != 0
     }
 
-    /// Whether the free run's disk space was given back.
+    /// Whether the disk space of the free run, or of parts of the zone, was given back.
     #[must_use]
     pub fn is_punched(self) -> bool {
         self.0 & RUN_PUNCHED != 0

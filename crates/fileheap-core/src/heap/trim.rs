@@ -1,11 +1,10 @@
-//! Trim: gives disk space of free runs back to the filesystem.
-
-use std::ops::Range;
+//! Trim: gives disk space that nothing uses back to the filesystem.
 
 use super::Heap;
 use crate::Result;
 use crate::format::PAGE_BYTES;
 use crate::os::Wait;
+use crate::txn::Durability;
 
 /// What trim gave back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,6 +13,9 @@ pub struct TrimReport {
     pub cut_bytes: u64,
     /// Bytes of holes punched into it.
     pub punched_bytes: u64,
+    /// A reader of an older state kept free pages between small allocations from being given
+    /// back: trim again when it is done.
+    pub hindered: bool,
 }
 
 /// Smaller free runs are not worth a hole.
@@ -21,32 +23,28 @@ const PUNCH_MIN_PAGES: u64 = 16;
 
 impl Heap {
     /// Cuts the free tail off the file where no other process is attached, and punches holes
-    /// where free runs are. What is punched is reserved again before it is handed out.
+    /// where free runs are, and free pages between small allocations. What is punched is reserved
+    /// again before it is handed out.
     pub fn trim(&self) -> Result<TrimReport> {
         let mut report = TrimReport::default();
-        let mut holes: Vec<Range<u64>> = Vec::new();
         let mut txn = self.begin_write()?;
-        let allocator = &self.shared.allocator;
+        let (engine, allocator) = (&self.shared.engine, &self.shared.allocator);
+        txn.set_durability(Durability::Power);
         // SAFETY: the transaction is ours alone, and nobody allocates through it now.
         unsafe { allocator.return_spare(&txn)? };
+        // What is free then is free in a durable state, and nothing of it waits in the log.
+        txn.commit_and_continue()?;
+        txn.checkpoint()?;
         let pages = allocator.shrink_tail(&txn)?;
-        allocator.punch(&txn, PUNCH_MIN_PAGES, &mut |hole| {
-            holes.push(hole);
-            Ok(())
-        })?;
-        // P22: what is given up must be committed and durable before it goes.
-        txn.set_durability(crate::txn::Durability::Power);
-        txn.commit()?;
-        let engine = &self.shared.engine;
-        for hole in &holes {
-            let bytes = hole.start * PAGE_BYTES..hole.end * PAGE_BYTES;
-            engine.punch(bytes.clone())?;
-            report.punched_bytes += bytes.end - bytes.start;
-        }
-        if !holes.is_empty() {
-            // A hole that a power cut undid would show what lay there instead of zeros.
-            engine.sync_file()?;
-        }
+        // SAFETY: as above.
+        let holes = unsafe { allocator.punch(&txn, PUNCH_MIN_PAGES)? };
+        report.hindered = holes.zones_kept;
+        // P22: what is given up must be committed and durable before it goes, and no other writer
+        // may take it again in between.
+        txn.commit_and_continue()?;
+        let in_bytes = |hole: &std::ops::Range<u64>| hole.start * PAGE_BYTES..hole.end * PAGE_BYTES;
+        report.punched_bytes = engine.punch(holes.pages.iter().map(in_bytes))?;
+        txn.abort()?;
         report.cut_bytes = engine.cut_tail(pages * PAGE_BYTES, Wait::Forever)?;
         Ok(report)
     }

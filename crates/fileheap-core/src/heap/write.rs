@@ -307,6 +307,11 @@ impl WriteTxn {
         Ok(committed)
     }
 
+    /// Carries the log home; nothing was done in this transaction yet.
+    pub(super) fn checkpoint(&mut self) -> Result<()> {
+        self.shared.engine.checkpoint_between(&mut self.changes)
+    }
+
     fn commit_open(&mut self) -> Result<()> {
         let shared = self.shared.clone();
         // SAFETY: &mut self: no thread allocates through this transaction now.

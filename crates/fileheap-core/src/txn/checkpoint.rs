@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::book::Book;
-use super::commit::whole_pages;
+use super::commit::{Changes, whole_pages};
 use super::engine::Engine;
 use super::pins;
 use crate::format::{HEADER_OFFSET, Header, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
@@ -23,6 +23,13 @@ impl Engine {
         let done = self.checkpoint_held(&mut self.book(), true);
         self.end_write();
         done
+    }
+
+    /// The same for the writer, between two of its transactions.
+    pub fn checkpoint_between(&self, changes: &mut Changes) -> Result<()> {
+        self.checkpoint_held(&mut self.book(), true)?;
+        *changes = self.begin_changes(changes.tracked)?;
+        Ok(())
     }
 
     /// K1-K6, with the writer word held and no transaction open.

@@ -8,18 +8,24 @@ use crate::Result;
 use crate::os::{Lock, Mode, Wait};
 
 impl Engine {
-    /// Gives the disk space of a free range back. A filesystem without holes keeps it.
-    pub fn punch(&self, range: Range<u64>) -> Result<()> {
-        match self.host.data().punch(range) {
-            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(()),
-            done => done.map_err(|error| self.os_error("cannot punch a hole", error)),
-        }
-    }
-
-    /// Makes what was done to the heap file itself survive a power cut.
-    pub fn sync_file(&self) -> Result<()> {
+    /// Gives the disk space of free ranges back; returns how many bytes. A filesystem without
+    /// holes keeps it. The writer word is held.
+    pub fn punch(&self, ranges: impl Iterator<Item = Range<u64>>) -> Result<u64> {
+        // What is stored there later is not to be compared with what lay there.
         self.book().shadows.clear();
-        self.sync_data()
+        let mut bytes = 0;
+        for range in ranges {
+            match self.host.data().punch(range.clone()) {
+                Err(error) if error.kind() == std::io::ErrorKind::Unsupported => return Ok(bytes),
+                done => done.map_err(|error| self.os_error("cannot punch a hole", error))?,
+            }
+            bytes += range.end - range.start;
+        }
+        if bytes > 0 {
+            // A hole that a power cut undid would show what lay there instead of zeros.
+            self.sync_data()?;
+        }
+        Ok(bytes)
     }
 
     /// P22: cuts the file to `bytes` if nobody else is attached and the log is home. Returns how
