@@ -2,6 +2,7 @@
 
 use super::Heap;
 use crate::Result;
+use crate::alloc::Ground;
 use crate::format::PAGE_BYTES;
 use crate::os::Wait;
 use crate::txn::Durability;
@@ -39,6 +40,8 @@ impl Heap {
         // SAFETY: as above.
         let holes = unsafe { allocator.punch(&txn, PUNCH_MIN_PAGES)? };
         report.hindered = holes.zones_kept;
+        // Whoever has private copies of those pages must not take them for what the file has.
+        holes.pages.iter().for_each(|hole| Ground::claimed(&txn, hole.clone()));
         // P22: what is given up must be committed and durable before it goes, and no other writer
         // may take it again in between.
         txn.commit_and_continue()?;
