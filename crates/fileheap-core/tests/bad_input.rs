@@ -184,7 +184,9 @@ fn what_is_no_regular_file_is_refused() {
     let scratch = Scratch::new("kinds");
     let fifo = scratch.file("fifo");
     let name = CString::new(fifo.as_os_str().as_bytes()).unwrap();
-    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    // SAFETY: the name is a string that outlives the call.
+    let made = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
+    assert_eq!(made, 0);
     for path in [scratch.0.as_path(), &fifo, Path::new("/dev/null"), Path::new("/dev/zero")] {
         refused(
             Heap::open(path, &Options::new()),
@@ -209,7 +211,9 @@ fn what_is_no_regular_file_is_refused() {
 fn permissions_are_respected() {
     if let Some((_, dir)) = role() {
         // Root may do everything, so another user tries.
-        assert_eq!(unsafe { libc::setgid(65534) } | unsafe { libc::setuid(65534) }, 0);
+        // SAFETY: both take integers only.
+        let changed = unsafe { (libc::setgid(65534), libc::setuid(65534)) };
+        assert_eq!(changed, (0, 0));
         let (secret, public) = (dir.join("secret.heap"), dir.join("public.heap"));
         let denied = ErrorKind::PermissionDenied;
         refused(Heap::open(&secret, &Options::new()), denied, &["secret.heap", "reading only"]);
@@ -256,6 +260,7 @@ fn a_read_only_filesystem_is_read_from() {
     if let Some((_, dir)) = role() {
         let mount = CString::new(dir.as_os_str().as_bytes()).unwrap();
         let at = mount.as_ptr();
+        // SAFETY: the strings outlive the calls; null is allowed where it is passed.
         unsafe {
             assert_eq!(libc::unshare(libc::CLONE_NEWNS), 0, "a mount namespace needs root");
             let flags = libc::MS_REC | libc::MS_PRIVATE;

@@ -16,6 +16,7 @@ use fileheap_core::{Durability, ErrorKind, Heap, Options, Result, Wait};
 fn small_disk(at: &Path, kilobytes: u64) {
     let at = CString::new(at.as_os_str().as_bytes()).unwrap();
     let size = CString::new(format!("size={kilobytes}k")).unwrap();
+    // SAFETY: the strings outlive the calls, and no other pointer is followed.
     unsafe {
         let none = std::ptr::null();
         let flags = libc::MS_REC | libc::MS_PRIVATE;
@@ -38,7 +39,9 @@ fn ballast(dir: &Path, left: u64) -> std::path::PathBuf {
 
 fn as_actor(test: &str, kilobytes: u64, body: impl Fn(&Path)) {
     if let Some((_, dir)) = role() {
-        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNS) }, 0, "a mount namespace needs root");
+        // SAFETY: takes an integer only.
+        let unshared = unsafe { libc::unshare(libc::CLONE_NEWNS) };
+        assert_eq!(unshared, 0, "a mount namespace needs root");
         small_disk(&dir, kilobytes);
         body(&dir);
         return;
@@ -168,7 +171,7 @@ fn opening_creating_checking_and_trimming_work_on_a_full_disk() {
         refused(made, ErrorKind::DiskFull, &["b.heap", "free some space"]);
         assert!(!dir.join("b.heap").exists(), "nothing is left behind");
         refused(heap.backup(dir.join("c.heap")), ErrorKind::DiskFull, &["c.heap"]);
-        assert_eq!(fs::read_dir(dir).unwrap().filter(|f| is_copy(f)).count(), 0);
+        assert_eq!(fs::read_dir(dir).unwrap().filter(is_copy).count(), 0);
         assert_eq!(root(&heap), 1);
         let txn = heap.begin_write().unwrap();
         txn.free(waste).unwrap();

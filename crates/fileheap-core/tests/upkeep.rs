@@ -127,10 +127,10 @@ fn compaction_moves_what_may_move_and_nothing_else() {
     assert_eq!(root(&heap), 4711, "the handle that was there still works");
     heap.close().unwrap();
     drop(heap);
-    let holder = play(TEST, "holder", &scratch.0);
+    let keeper = play(TEST, "holder", &scratch.0);
     await_signal(&scratch.0, "held");
     play(TEST, "refused", &scratch.0).succeeds();
-    holder.kill();
+    keeper.kill();
     let report = Heap::compact(&path, &Options::new()).unwrap();
     assert!(report.after_bytes < report.before_bytes && report.moved_count > 0, "{report:?}");
     let heap = Heap::open(&path, &Options::new().fixed_address()).unwrap();
@@ -257,10 +257,14 @@ fn direct_extents_are_everybodys_at_once_and_atomic_when_enlisted() {
         assert!(txn.is_direct(at).unwrap());
         txn.open_direct(at).unwrap();
         txn.commit().unwrap();
+        // SAFETY: within the extent; the other process looks only after the signal.
         unsafe { heap.resolve(at).add(77).write(42) };
         signal(&dir, "stored");
         await_signal(&dir, "answered");
-        assert_eq!(unsafe { heap.resolve(at).add(78).read() }, 43, "stores are seen at once");
+        // SAFETY: within the extent; the other process stored before its signal.
+        let seen = unsafe { heap.resolve(at).add(78).read() };
+        assert_eq!(seen, 43, "stores are seen at once");
+        // SAFETY: within the extent; the other process looks only after the signal.
         unsafe { heap.resolve(at).add(79).write(44) };
         signal(&dir, "kill me");
         sleep_on();
@@ -272,10 +276,12 @@ fn direct_extents_are_everybodys_at_once_and_atomic_when_enlisted() {
     let at = txn.alloc_direct(BYTES, true).unwrap().offset;
     txn.set_face_root(1, at);
     txn.commit().unwrap();
+    // SAFETY: within the extent; signals keep stores and looks apart.
     let byte = |index: usize| unsafe { heap.resolve(at).add(index).read() };
     let other = play(TEST, "other", &scratch.0);
     await_signal(&scratch.0, "stored");
     assert_eq!(byte(77), 42);
+    // SAFETY: within the extent; the other process looks only after the signal.
     unsafe { heap.resolve(at).add(78).write(43) };
     signal(&scratch.0, "answered");
     await_signal(&scratch.0, "kill me");
@@ -286,6 +292,7 @@ fn direct_extents_are_everybodys_at_once_and_atomic_when_enlisted() {
         if enlist {
             txn.enlist(at).unwrap();
         }
+        // SAFETY: all of the extent; the other process is gone.
         unsafe { txn.resolve(at).write_bytes(value, BYTES as usize) };
         let file = fs::read(&path).unwrap()[at as usize + 5000];
         if commit { txn.commit().map(drop) } else { txn.abort() }.unwrap();
@@ -323,6 +330,7 @@ fn filling_a_large_extent_takes_no_memory_of_the_process() {
     let at = txn.alloc(BYTES, 4096).unwrap();
     // One store for each page: a private page would cost as much as a full one.
     for page in 0..BYTES / 4096 {
+        // SAFETY: an aligned word of an allocation of this transaction, which nobody else uses.
         unsafe { txn.resolve(at + page * 4096).cast::<u64>().write(page) };
     }
     let grown = anonymous().saturating_sub(before);
@@ -359,6 +367,7 @@ fn mixed_stores(capture: Capture, tracked: bool) {
         // The kernel stores, too.
         let (from, len) = (round * 7_001 % 300_000, 50_000);
         source.seek(std::io::SeekFrom::Start(round * 4_321)).unwrap();
+        // SAFETY: within the allocation, which nothing else reaches while the slice lives.
         let into = unsafe { std::slice::from_raw_parts_mut(txn.resolve(at + from), len as usize) };
         source.read_exact(into).unwrap();
         now[from as usize..(from + len) as usize].copy_from_slice(into);
@@ -370,6 +379,7 @@ fn mixed_stores(capture: Capture, tracked: bool) {
                 scope.spawn(move || {
                     for page in 0..20_u64 {
                         let offset = (thread * 20 + page) * 5_003 + round;
+                        // SAFETY: within the allocation; no two threads store to one byte.
                         unsafe { (base as *mut u8).add(offset as usize).write(round as u8) };
                     }
                 });

@@ -138,8 +138,10 @@ fn perform(world: &mut World, act: &Act, faulty: &Faulty) -> Result<Outcome, Str
         return fail(what);
     }
     let reopened = act.closes;
-    if !reopened && let Err(stop) = world.compare(0) {
-        return fail(stop.text());
+    if !reopened {
+        if let Err(stop) = world.compare(0) {
+            return fail(stop.text());
+        }
     }
     if error.kind() == ErrorKind::Poisoned {
         return match world.heaps[0].begin_write().err().map(|error| error.kind()) {

@@ -156,9 +156,8 @@ impl Engine {
     /// The ruling superblock as it is now: other processes write it, too.
     pub(super) fn refresh_superblock(&self, book: &mut Book) -> Result<()> {
         for copy in 0..2 {
-            if let Some(found) = self.superblock_at(copy)?
-                && found.sequence > book.superblock.sequence
-            {
+            let newer = |found: &Superblock| found.sequence > book.superblock.sequence;
+            if let Some(found) = self.superblock_at(copy)?.filter(newer) {
                 book.superblock = found;
                 book.superblock_copy = copy;
             }

@@ -87,12 +87,14 @@ pub fn word(bytes: &[u8]) -> u64 {
 
 /// Stores a word in a live allocation.
 pub fn set(txn: &WriteTxn, offset: u64, value: u64) {
+    // SAFETY: callers name an aligned word of an allocation that only they use.
     unsafe { txn.resolve(offset).cast::<u64>().write(value) };
     txn.touch(offset, 8);
 }
 
 /// Fills a live allocation.
 pub fn fill(txn: &WriteTxn, offset: u64, bytes: u64, with: u8) {
+    // SAFETY: callers name bytes of an allocation that only they use.
     unsafe { txn.resolve(offset).write_bytes(with, bytes as usize) };
     txn.touch(offset, bytes);
 }
@@ -177,13 +179,18 @@ pub fn sleep_on() -> ! {
 /// Runs `body` in a forked child; it ends with 0 if that returned true.
 #[track_caller]
 pub fn forked(body: impl FnOnce() -> bool) {
+    // SAFETY: only this thread goes on in the child; malloc works there, and `_exit` ends it.
     let child = unsafe { libc::fork() };
     if child == 0 {
+        // SAFETY: takes an integer only.
         unsafe { libc::alarm(20) };
         let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        // SAFETY: takes an integer only; nothing is unwound.
         unsafe { libc::_exit(i32::from(!passed.unwrap_or(false))) };
     }
     let mut status = 0;
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    // SAFETY: `status` is ours and outlives the call.
+    let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(ended, child);
     assert_eq!(status, 0, "the child failed (wait status {status})");
 }
