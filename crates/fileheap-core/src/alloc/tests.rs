@@ -1,7 +1,7 @@
 //! The allocator against a naive oracle, hostile bytes, failing growth and many threads.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
@@ -9,7 +9,6 @@ use std::sync::{Mutex, MutexGuard};
 use super::view::View;
 use super::{Allocator, Ground, check};
 use crate::format::{EXTENT_BYTES, INITIAL_BYTES, PAGE_BYTES, RunKind};
-use crate::txn::Areas;
 use crate::{Error, ErrorKind, Result};
 
 mod space;
@@ -30,7 +29,7 @@ struct Ram {
     /// How many transactions it takes until what one freed is safe.
     lag: AtomicU64,
     /// By the transaction with this number.
-    claimed: Mutex<(u64, Areas)>,
+    claimed: Mutex<(u64, BTreeSet<u64>)>,
     /// Pages in use in the last committed states, newest first.
     history: Mutex<VecDeque<Vec<Range<u64>>>>,
 }
@@ -92,11 +91,11 @@ impl Ram {
         self.txn.fetch_add(1, Relaxed);
     }
 
-    fn claims(&self) -> MutexGuard<'_, (u64, Areas)> {
+    fn claims(&self) -> MutexGuard<'_, (u64, BTreeSet<u64>)> {
         let mut claims = self.claimed.lock().unwrap();
         let txn = self.txn.load(Relaxed);
         if claims.0 != txn {
-            *claims = (txn, Areas::default());
+            *claims = (txn, BTreeSet::new());
         }
         claims
     }
@@ -146,10 +145,11 @@ impl Ground for Ram {
             let apart = used.end <= pages.start || pages.end <= used.start;
             assert!(apart, "claimed {pages:?}, and a reader may still want {used:?}");
         }
-        self.claims().1.add(pages);
+        self.claims().1.extend(pages);
     }
     fn is_claimed(&self, pages: Range<u64>) -> bool {
-        self.claims().1.cover(&pages)
+        let claims = self.claims();
+        pages.into_iter().all(|page| claims.1.contains(&page))
     }
 }
 
