@@ -21,6 +21,18 @@ fn main() {
     unsafe { txn.resolve(at).write_bytes(1, (megs as usize) << 20) };
     txn.set_face_root(0, at);
     txn.commit().unwrap();
+    if what.contains("pairs") {
+        let txn = heap.begin_write().unwrap();
+        let start = Instant::now();
+        for _ in 0..count {
+            let cell = txn.alloc(64, 16).unwrap();
+            // SAFETY: a fresh cell of 64 bytes.
+            unsafe { txn.resolve(cell).cast::<u64>().write(cell) };
+            txn.free(cell).unwrap();
+        }
+        println!("{what}: {:.2} ns", start.elapsed().as_nanos() as f64 / count as f64);
+        return;
+    }
     let mut seed = 1_u64;
     let mut random = || {
         seed ^= seed << 13;
