@@ -24,11 +24,11 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 
-test: lint
+test: setup lint
 	$(CARGO) test --workspace --quiet
 	$(CARGO) run --quiet -p fileheap-probes
 
-demo:
+demo: setup
 	@$(CARGO) run --quiet --release -p fileheap-core --example tour
 
 bench:

@@ -1,7 +1,8 @@
 //! Times single operations of the engine one by one, for a look with a profiler.
 //!
 //! `probe WHAT [COUNT [MEGABYTES]]`: WHAT is `open`, `again` (opens what an earlier run left), or
-//! `commit`, with `-some` or `-many` for more than one store, `-tracked` and `-nosync` added.
+//! `commit`, with `-some` or `-many` for more than one store, `-tracked` and `-nosync` added;
+//! `pairs` takes and gives a cell in turn.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -19,6 +20,9 @@ fn main() {
     let mut number = |default| args.next().and_then(|n| n.parse().ok()).unwrap_or(default);
     let (count, megabytes): (u64, u64) = (number(1000), number(64));
     let (heap, at) = create(&path, megabytes);
+    if what.contains("pairs") {
+        return pairs(&heap, &what, count);
+    }
     let mut times = if what.contains("open") {
         heap.close().unwrap();
         drop(heap);
@@ -93,6 +97,19 @@ fn commits(heap: &Heap, what: &str, count: u64, at: u64, megabytes: u64) -> Vec<
         times.push(start.elapsed().as_nanos());
     }
     times
+}
+
+/// Allocates and frees a cell, again and again in one transaction.
+fn pairs(heap: &Heap, what: &str, count: u64) {
+    let txn = heap.begin_write().unwrap();
+    let start = Instant::now();
+    for _ in 0..count {
+        let cell = txn.alloc(64, 16).unwrap();
+        // SAFETY: a fresh cell of 64 bytes.
+        unsafe { txn.resolve(cell).cast::<u64>().write(cell) };
+        txn.free(cell).unwrap();
+    }
+    println!("{what}: {:.2} ns", start.elapsed().as_nanos() as f64 / count as f64);
 }
 
 /// Opens what an earlier run left.

@@ -28,7 +28,7 @@ struct Ram {
     txn: AtomicU64,
     /// How many transactions it takes until what one freed is safe.
     lag: AtomicU64,
-    /// Pages, by the transaction with this number.
+    /// By the transaction with this number.
     claimed: Mutex<(u64, BTreeSet<u64>)>,
     /// Pages in use in the last committed states, newest first.
     history: Mutex<VecDeque<Vec<Range<u64>>>>,
@@ -147,9 +147,9 @@ impl Ground for Ram {
         }
         self.claims().1.extend(pages);
     }
-    fn is_claimed(&self, mut pages: Range<u64>) -> bool {
+    fn is_claimed(&self, pages: Range<u64>) -> bool {
         let claims = self.claims();
-        pages.all(|page| claims.1.contains(&page))
+        pages.into_iter().all(|page| claims.1.contains(&page))
     }
 }
 
