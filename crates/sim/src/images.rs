@@ -132,10 +132,13 @@ impl Disk {
         let mut torn_last = all[0].clone();
         torn_last[last] = Fate::Torn(random.word());
         all.extend([only_last, torn_last]);
-        while all.len() < budget {
+        for _ in 0..2 * budget {
             let kept = random.below(5);
             let some = random.below(count as u64) as usize;
-            all.push((0..count).map(|at| fate(kept, at, some, random)).collect());
+            let fates: Vec<_> = (0..count).map(|at| fate(kept, at, some, random)).collect();
+            if all.len() < budget && !all.contains(&fates) {
+                all.push(fates);
+            }
         }
         all.truncate(budget.max(1));
         all

@@ -1,7 +1,7 @@
 //! Recorder: notes every change of the files, and between them what was promised.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fileheap_core::os::ram::{Event, EventKind, Observer};
 
@@ -9,7 +9,7 @@ use fileheap_core::os::ram::{Event, EventKind, Observer};
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Bytes were written.
-    Write(u64, Vec<u8>),
+    Write(u64, Arc<[u8]>),
     /// The file got disk space up to here.
     Reserve(u64),
     /// A range reads as zeros from now on; its length may grow.
@@ -112,8 +112,12 @@ impl Observer for Recorder {
 fn change_of(kind: &EventKind<'_>) -> Option<Change> {
     Some(match kind {
         EventKind::Write { offset, parts } => {
-            let bytes = parts.iter().flat_map(|part| part.iter().copied()).collect();
-            Change::Write(*offset, bytes)
+            if let [only] = parts {
+                return Some(Change::Write(*offset, Arc::from(&**only)));
+            }
+            let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            Change::Write(*offset, bytes.into())
         }
         EventKind::Reserve(range) => Change::Reserve(range.end),
         EventKind::Punch(range) => Change::Zero(range.start, range.end, false),

@@ -3,6 +3,7 @@
 //! A [`RamDisk`] is the machine: it holds the files and what processes share. Every [`RamHost`]
 //! made from it counts as a process of its own.
 
+mod block;
 mod board;
 mod disk;
 mod view;

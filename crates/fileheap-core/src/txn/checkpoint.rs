@@ -240,7 +240,7 @@ impl Engine {
     /// O3: writes the same bytes again and syncs: the disk may lack what the page cache has.
     pub(super) fn rewrite(&self, log: &LogFile, from: Cursor, to: Cursor) -> Result<()> {
         let fail = |error| self.os_error("cannot rewrite the log", error);
-        let mut block = vec![0; BLOCK_BYTES];
+        let mut block = vec![0; BLOCK_BYTES.min(to.position as usize)];
         let mut at = 0;
         while at < to.position {
             let len = (to.position - at).min(BLOCK_BYTES as u64) as usize;

@@ -28,7 +28,7 @@ fn images(seed: u64) -> Result<u64, String> {
     let mut judge = Judge::new(seed, options, 24);
     let bounds = Bounds { lowest: None, newest: 0 };
     judge.walk(&[None, None, None], &history, &world.states, bounds)?;
-    Ok(judge.images)
+    Ok(judge.images + judge.images_again)
 }
 
 fn model(seed: u64) -> Result<u64, String> {

@@ -1,10 +1,10 @@
 //! A heap file mapped in plain memory: dirty pages are found by comparison with a shadow copy.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::block::Block;
 use super::disk::{RamDisk, RamFile};
 use crate::format::{PAGE_BYTES, PREAMBLE_BYTES};
 use crate::os::{File, Placement, View};
@@ -23,11 +23,15 @@ enum Page {
     Shared,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// The memory as last harvested, read or settled.
-    shadow: Vec<u8>,
+    shadow: Block,
+    /// How much is mapped.
+    mapped: usize,
     pages: Vec<Page>,
+    /// The most that ever was mapped.
+    used: usize,
 }
 
 /// The memory of a view, known to the disk, which shows it changes of the file.
@@ -36,7 +40,7 @@ pub(super) struct Core {
     base: *mut u8,
     bytes: u64,
     /// What was allocated, around `base`.
-    block: (*mut u8, Layout),
+    block: Block,
     state: Mutex<State>,
 }
 
@@ -51,12 +55,11 @@ impl Core {
     }
 
     /// What is in memory in a mapped range now.
-    fn read(&self, range: &Range<usize>) -> Vec<u8> {
-        let mut bytes = vec![0; range.len()];
-        // SAFETY: callers pass ranges within the allocation.
-        unsafe {
-            bytes.as_mut_ptr().copy_from_nonoverlapping(self.base.add(range.start), bytes.len())
-        };
+    fn read(&self, range: &Range<usize>) -> [u8; PAGE] {
+        let mut bytes = [0; PAGE];
+        let len = range.len().min(PAGE);
+        // SAFETY: callers pass ranges within the allocation, of a page at most.
+        unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(self.base.add(range.start), len) };
         bytes
     }
 
@@ -68,7 +71,7 @@ impl Core {
     /// The file holds other bytes now: pages that show the file change, private ones do not.
     pub(super) fn file_changed(&self, changed: &Range<u64>, file: &[u8]) {
         let mut state = self.state();
-        let end = (changed.end as usize).min(state.shadow.len()).min(file.len());
+        let end = (changed.end as usize).min(state.mapped).min(file.len());
         let mut at = changed.start as usize;
         while at < end {
             let index = at / PAGE;
@@ -77,17 +80,26 @@ impl Core {
             let page = index * PAGE..(index + 1) * PAGE;
             let kind = state.pages[index];
             let memory = self.read(&page);
-            let shadow = &mut state.shadow[page.clone()];
-            if kind == Page::Private || kind == Page::Clean && memory != *shadow {
+            let shadow = &mut state.shadow.bytes_mut()[page.clone()];
+            let same = memory == *shadow;
+            if kind == Page::Private || kind == Page::Clean && !same {
                 continue;
             }
-            for offset in part {
-                let within = offset - page.start;
-                // What was stored to a shared page but not settled yet stays.
-                if memory[within] == shadow[within] {
-                    self.write(offset, &file[offset..=offset]);
-                }
-                shadow[within] = file[offset];
+            if same {
+                self.write(part.start, &file[part.clone()]);
+            } else {
+                self.write_settled(&part, &memory, shadow, file);
+            }
+            let within = part.start - page.start..part.end - page.start;
+            shadow[within].copy_from_slice(&file[part]);
+        }
+    }
+
+    /// What was stored to a shared page but not settled yet stays.
+    fn write_settled(&self, part: &Range<usize>, memory: &[u8], shadow: &[u8], file: &[u8]) {
+        for offset in part.clone() {
+            if memory[offset % PAGE] == shadow[offset % PAGE] {
+                self.write(offset, &file[offset..=offset]);
             }
         }
     }
@@ -95,8 +107,10 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // SAFETY: allocated in `RamView::new` with this layout.
-        unsafe { dealloc(self.block.0, self.block.1) };
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.shadow.retire(state.used);
+        let before = self.base as usize - self.block.at() as usize;
+        self.block.retire(before + state.used);
     }
 }
 
@@ -118,15 +132,12 @@ impl RamView {
         let bytes = bytes.next_multiple_of(PAGE_BYTES);
         // Aligned by hand: zeroed memory is cheap only without a wish for alignment.
         let whole = (bytes + PREAMBLE_BYTES) as usize;
-        let layout = Layout::from_size_align(whole, 16).map_err(io::Error::other)?;
-        // SAFETY: the layout is not empty.
-        let block = unsafe { alloc_zeroed(layout) };
-        if block.is_null() {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
+        let block = Block::zeroed(whole)?;
         // SAFETY: at most PREAMBLE_BYTES further, so many more than `bytes` were allocated.
-        let base = unsafe { block.add(block.align_offset(PREAMBLE_BYTES as usize)) };
-        let core = Arc::new(Core { base, bytes, block: (block, layout), state: Mutex::default() });
+        let base = unsafe { block.at().add(block.at().align_offset(PREAMBLE_BYTES as usize)) };
+        let shadow = Block::zeroed(bytes as usize)?;
+        let state = Mutex::new(State { shadow, mapped: 0, pages: Vec::new(), used: 0 });
+        let core = Arc::new(Core { base, bytes, block, state });
         disk.attach(&core);
         let file = RamFile::new(disk.clone(), process, super::DATA);
         Ok(Self { core, disk, file, writable: placement.writable })
@@ -137,14 +148,14 @@ impl RamView {
         let disk = self.disk.lock();
         let file = &disk.content(super::DATA)?.bytes;
         let mut state = self.core.state();
-        let range = check(range, state.shadow.len())?;
+        let range = check(range, state.mapped)?;
         for index in range.start / PAGE..range.end / PAGE {
             let page = index * PAGE..(index + 1) * PAGE;
-            let stop = page.end.min(file.len()).max(page.start);
-            let mut bytes = [0; PAGE];
-            bytes[..stop - page.start].copy_from_slice(file.get(page.start..stop).unwrap_or(&[]));
-            self.core.write(page.start, &bytes);
-            state.shadow[page].copy_from_slice(&bytes);
+            let shadow = &mut state.shadow.bytes_mut()[page.clone()];
+            let there = file.get(page.start..page.end.min(file.len())).unwrap_or(&[]);
+            shadow[..there.len()].copy_from_slice(there);
+            shadow[there.len()..].fill(0);
+            self.core.write(page.start, shadow);
             state.pages[index] = kind(state.pages[index]);
         }
         Ok(())
@@ -179,12 +190,13 @@ impl View for RamView {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let mut state = self.core.state();
-        let start = state.shadow.len() as u64;
+        let start = state.mapped as u64;
         if end <= start {
             return Ok(());
         }
-        state.shadow.resize(end as usize, 0);
+        state.mapped = end as usize;
         state.pages.resize(end as usize / PAGE, Page::Clean);
+        state.used = state.used.max(end as usize);
         drop(state);
         self.reread(&(start..end), |page| page)
     }
@@ -192,7 +204,7 @@ impl View for RamView {
     fn retract(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.core.state();
         let end = bytes.next_multiple_of(PAGE_BYTES) as usize;
-        state.shadow.truncate(end);
+        state.mapped = state.mapped.min(end);
         state.pages.truncate(end / PAGE);
         Ok(())
     }
@@ -210,11 +222,14 @@ impl View for RamView {
         let mut unsettled = Vec::new();
         {
             let state = self.core.state();
-            let range = check(&range, state.shadow.len())?;
+            let range = check(&range, state.mapped)?;
             for index in range.start / PAGE..range.end / PAGE {
+                if state.pages[index] != Page::Shared {
+                    continue;
+                }
                 let page = index * PAGE..(index + 1) * PAGE;
                 let memory = self.core.read(&page);
-                if state.pages[index] == Page::Shared && memory != state.shadow[page.clone()] {
+                if memory != state.shadow.bytes()[page.clone()] {
                     unsettled.push((page.start as u64, memory));
                 }
             }
@@ -236,10 +251,10 @@ impl View for RamView {
             // SAFETY: the page is mapped; nobody stores to it while a harvest is made.
             let memory =
                 unsafe { std::slice::from_raw_parts(self.core.base.add(page.start), PAGE) };
-            if state.pages[index] == Page::Shared || *memory == state.shadow[page.clone()] {
+            if state.pages[index] == Page::Shared || *memory == state.shadow.bytes()[page.clone()] {
                 continue;
             }
-            state.shadow[page.clone()].copy_from_slice(memory);
+            state.shadow.bytes_mut()[page.clone()].copy_from_slice(memory);
             state.pages[index] = Page::Private;
             let page = page.start as u64..page.end as u64;
             match dirty[first..].last_mut() {
@@ -277,7 +292,7 @@ impl View for RamView {
 
 impl Drop for RamView {
     fn drop(&mut self) {
-        let mapped = self.core.state().shadow.len() as u64;
+        let mapped = self.core.state().mapped as u64;
         // Stores to shared memory outlive their process, unless it was killed in the simulation.
         let _ = self.settle(0..mapped);
     }
