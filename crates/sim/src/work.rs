@@ -255,11 +255,18 @@ impl Work<'_> {
 
     /// Allocates a direct extent of this length, or stores to it atomically if it is there.
     pub fn direct_block(&mut self, name: &str, bytes: u64) -> Result<(), Stop> {
-        if let Some(&offset) = self.draft.names.get(name) {
-            self.txn.enlist(offset)?;
-            let contents = self.write(offset, bytes);
-            self.draft.pieces.insert(offset, Piece { bytes, contents, direct: true });
-            return Ok(());
+        let bound = self.draft.names.get(name).copied();
+        if let Some(offset) = bound {
+            let piece = self.draft.pieces.get(&offset);
+            if piece.is_some_and(|piece| piece.direct && piece.bytes == bytes) {
+                self.txn.enlist(offset)?;
+                let contents = self.write(offset, bytes);
+                self.draft.pieces.insert(offset, Piece { bytes, contents, direct: true });
+                return Ok(());
+            }
+            // Generated work freed it, or bound the name to something else.
+            self.txn.catalog().names().unbind(name)?;
+            self.draft.names.remove(name);
         }
         let offset = self.txn.alloc_direct(bytes, false)?.offset;
         let contents = self.write(offset, bytes);

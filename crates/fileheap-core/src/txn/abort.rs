@@ -26,9 +26,10 @@ impl Engine {
         let unsynced = changes.unsynced.load(SeqCst);
         let dirty = std::mem::take(changes).into_dirty();
         let fail = |error| self.os_error("cannot undo the transaction", error);
-        if unsynced || !dirty.1.is_empty() {
-            self.sync_data()?; // refining compares with what the file has: see `adopt_tail`
-        }
+        // Refining compares with what the file has: see `adopt_tail`. Should that fail nobody
+        // refines any more, but readers go on: they are to see what was committed.
+        let must_sync = unsynced || !dirty.1.is_empty();
+        let synced = if must_sync { self.sync_data() } else { Ok(()) };
         for extent in &dirty.1 {
             self.view.unshare(extent.clone()).map_err(fail)?;
         }
@@ -45,7 +46,7 @@ impl Engine {
             }
         }
         book.baseline_stale = true;
-        Ok(())
+        synced
     }
 }
 
