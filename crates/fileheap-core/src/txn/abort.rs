@@ -34,9 +34,7 @@ impl Engine {
             self.view.unshare(extent.clone()).map_err(fail)?;
         }
         let pages = whole_pages(dirty.0);
-        for range in &pages {
-            self.view.discard(range.clone()).map_err(fail)?;
-        }
+        self.view.discard_many(&pages).map_err(fail)?;
         let pieces = book.index.plan(0, self.seen(), Some(&pages));
         self.copy_pieces(&mut book, &pieces)?;
         for window in dirty.2 {

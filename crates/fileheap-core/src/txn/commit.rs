@@ -177,9 +177,7 @@ impl Engine {
         self.sync_data()?;
         changes.unsynced.store(false, SeqCst);
         if private_home {
-            for range in fresh {
-                self.view.discard(range).map_err(fail)?;
-            }
+            self.view.discard_many(&fresh).map_err(fail)?;
         }
         Ok((logged, merged(homes, 0)))
     }
