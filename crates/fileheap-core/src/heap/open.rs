@@ -162,6 +162,7 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
         writable: options.writable,
         log_bytes: options.log_bytes,
         private_bytes: options.private_bytes.unwrap_or_else(|| physical_bytes() / 16),
+        accept_loss: options.accept_loss,
     });
     let recovered = if alone { engine.recover() } else { Ok(Default::default()) };
     let opened = engine.open_door();

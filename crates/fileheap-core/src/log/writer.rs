@@ -50,6 +50,7 @@ pub struct AppendError {
 /// The log being written.
 pub struct LogWriter {
     file: Arc<dyn File>,
+    uuid: [u8; 16],
     tail: Cursor,
     file_bytes: u64,
     window: Range<u64>,
@@ -78,6 +79,7 @@ impl LogWriter {
         let file_bytes = file.len()?;
         let mut writer = Self {
             file,
+            uuid: log.header.uuid,
             tail,
             file_bytes,
             window: 0..0,
@@ -134,12 +136,14 @@ impl LogWriter {
         &self.file
     }
 
-    /// Appends one transaction; its spans go to `spans`. With `sync` it is written by `write_at`
-    /// (the caller syncs), without by plain stores where the log has a window. On failure nothing
-    /// counts: the tail stays, and the head of what was written is wiped.
+    /// Appends one transaction; its spans go to `spans`. `durable` is the last one that is on the
+    /// disk. With `sync` it is written by `write_at` (the caller syncs), without by plain stores
+    /// where the log has a window. On failure nothing counts: the tail stays, and the head of what
+    /// was written is wiped.
     pub fn append(
         &mut self,
         payloads: &[Payload<'_>],
+        durable: u64,
         sync: bool,
         spans: &mut Vec<Span>,
     ) -> Result<(), AppendError> {
@@ -151,7 +155,7 @@ impl LogWriter {
             let (frame, after) = rest.split_at(frame_len(rest));
             rest = after;
             let flags = if rest.is_empty() { FRAME_COMMIT } else { 0 };
-            let done = self.frame(&mut at, flags, frame, sync, spans);
+            let done = self.frame(&mut at, (flags, durable), frame, sync, spans);
             if let Err(error) = done {
                 spans.truncate(kept);
                 let wiped = self.wipe(self.tail.position).is_ok();
@@ -174,7 +178,7 @@ impl LogWriter {
     fn frame(
         &mut self,
         at: &mut Cursor,
-        flags: u32,
+        (flags, durable_txn): (u32, u64),
         payloads: &[Payload<'_>],
         sync: bool,
         spans: &mut Vec<Span>,
@@ -189,9 +193,12 @@ impl LogWriter {
             flags,
             salt: at.salt,
             txn: at.txn,
+            durable_txn,
             frame_bytes,
-            record_count: payloads.len() as u64,
+            record_count: payloads.len() as u32,
+            head_crc: 0,
         };
+        header.head_crc = header.head_checksum(&self.uuid, at.position);
         let mut head = std::mem::take(&mut self.small);
         head.clear();
         head.extend_from_slice(header.as_bytes());

@@ -1,0 +1,70 @@
+//! Looks behind the last whole transaction of a log for a frame which says that more was durable.
+
+use std::io;
+
+use crate::format::{COUNTER_MAX, FrameHeader, LogHeader, Plain};
+use crate::os::File;
+
+/// A frame that speaks of durable transactions which cannot be read any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witness {
+    /// Where it lies in the log.
+    pub position: u64,
+    /// So far everything was on the disk before it was written.
+    pub durable_txn: u64,
+}
+
+const HEAD: usize = size_of::<FrameHeader>();
+const BLOCK: usize = 64 * 1024;
+/// Where `durable_txn` lies in a frame's header.
+const DURABLE: usize = std::mem::offset_of!(FrameHeader, durable_txn);
+
+/// P24: the frame at or behind `from` that vouches for most, if it vouches for more than `reached`.
+/// Headers believe nobody but themselves: neither chain nor salt is needed. What an earlier life
+/// of the file left there vouches for nothing that is not home.
+pub fn find_witness(
+    file: &dyn File,
+    uuid: &[u8; 16],
+    from: u64,
+    reached: u64,
+) -> io::Result<Option<Witness>> {
+    let file_bytes = file.len()?;
+    let mut best: Option<Witness> = None;
+    let mut at = from.max(LogHeader::FIRST_FRAME).next_multiple_of(8);
+    let mut block = vec![0; BLOCK];
+    while at + HEAD as u64 <= file_bytes {
+        let got = file.read_at(at, &mut block)?;
+        if got < HEAD {
+            break;
+        }
+        let bytes = &block[..got];
+        for start in candidates(bytes, reached) {
+            let position = at + start as u64;
+            let header = FrameHeader::from_bytes(&bytes[start..]);
+            let durable_txn = header.durable_txn;
+            let plausible = durable_txn < header.txn
+                && header.txn < COUNTER_MAX
+                && header.frame_bytes % 8 == 0
+                && (HEAD as u64..=file_bytes - position).contains(&header.frame_bytes)
+                && best.is_none_or(|best| best.durable_txn < durable_txn);
+            if plausible && header.head_crc == header.head_checksum(uuid, position) {
+                best = Some(Witness { position, durable_txn });
+            }
+        }
+        // Headers that begin in this block but end in the next are looked at there.
+        at += ((got - HEAD) / 8 * 8 + 8) as u64;
+    }
+    Ok(best)
+}
+
+/// Places where a header might begin that vouches for more than `reached`.
+fn candidates(bytes: &[u8], reached: u64) -> impl Iterator<Item = usize> + '_ {
+    let words = bytes[DURABLE..bytes.len() - (HEAD - DURABLE - 8)].chunks_exact(8);
+    let above = move |word: &[u8]| {
+        let durable = u64::from_le_bytes([
+            word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7],
+        ]);
+        durable > reached && durable < COUNTER_MAX
+    };
+    words.enumerate().filter(move |(_, word)| above(word)).map(|(index, _)| index * 8)
+}
