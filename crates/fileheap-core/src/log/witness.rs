@@ -1,6 +1,7 @@
 //! Looks behind the last whole transaction of a log for a frame which says that more was durable.
 
 use std::io;
+use std::mem::offset_of;
 
 use crate::format::{COUNTER_MAX, FrameHeader, LogHeader, Plain};
 use crate::os::File;
@@ -16,8 +17,9 @@ pub struct Witness {
 
 const HEAD: usize = size_of::<FrameHeader>();
 const BLOCK: usize = 64 * 1024;
-/// Where `durable_txn` lies in a frame's header.
-const DURABLE: usize = std::mem::offset_of!(FrameHeader, durable_txn);
+/// Where these fields lie in a frame's header.
+const DURABLE: usize = offset_of!(FrameHeader, durable_txn);
+const LENGTH: usize = offset_of!(FrameHeader, frame_bytes);
 
 /// P24: the frame at or behind `from` that vouches for most, if it vouches for more than `reached`.
 /// Headers believe nobody but themselves: neither chain nor salt is needed. What an earlier life
@@ -38,7 +40,7 @@ pub fn find_witness(
             break;
         }
         let bytes = &block[..got];
-        for start in candidates(bytes, reached) {
+        for start in candidates(bytes, reached, file_bytes - at) {
             let position = at + start as u64;
             let header = FrameHeader::from_bytes(&bytes[start..]);
             let durable_txn = header.durable_txn;
@@ -57,14 +59,15 @@ pub fn find_witness(
     Ok(best)
 }
 
-/// Places where a header might begin that vouches for more than `reached`.
-fn candidates(bytes: &[u8], reached: u64) -> impl Iterator<Item = usize> + '_ {
-    let words = bytes[DURABLE..bytes.len() - (HEAD - DURABLE - 8)].chunks_exact(8);
-    let above = move |word: &[u8]| {
-        let durable = u64::from_le_bytes([
-            word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7],
-        ]);
-        durable > reached && durable < COUNTER_MAX
+/// Places where a header might begin that vouches for more than `reached`. In most data one look
+/// at the word that would be `frame_bytes` is enough.
+fn candidates(bytes: &[u8], reached: u64, most: u64) -> impl Iterator<Item = usize> + '_ {
+    let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+    let lengths = bytes[LENGTH..bytes.len() - (HEAD - LENGTH - 8)].chunks_exact(8);
+    let fits = move |bytes: &[u8]| {
+        let length = u64::from_le_bytes(std::array::from_fn(|byte| bytes[byte]));
+        length.wrapping_sub(HEAD as u64) <= most
     };
-    words.enumerate().filter(move |(_, word)| above(word)).map(|(index, _)| index * 8)
+    let fitting = lengths.enumerate().filter(move |(_, length)| fits(length));
+    fitting.map(|(index, _)| index * 8).filter(move |at| word(at + DURABLE) > reached)
 }

@@ -53,6 +53,7 @@ pub struct LogWriter {
     uuid: [u8; 16],
     tail: Cursor,
     file_bytes: u64,
+    windowed: bool,
     window: Range<u64>,
     window_at: *mut u8,
     small: Vec<u8>,
@@ -82,10 +83,14 @@ impl LogWriter {
             uuid: log.header.uuid,
             tail,
             file_bytes,
+            windowed: false,
             window: 0..0,
             window_at: std::ptr::null_mut(),
             small: Vec::new(),
         };
+        // Copied by other programs it may have holes: no plain stores to those (A3).
+        let whole = writer.file.disk_bytes()? >= file_bytes;
+        writer.windowed = whole || writer.file.reserve(0..file_bytes).is_ok();
         writer.open_window();
         Ok(writer)
     }
@@ -268,6 +273,9 @@ impl LogWriter {
     }
 
     fn open_window(&mut self) {
+        if !self.windowed {
+            return;
+        }
         if let Some(at) = self.file.window(self.file_bytes) {
             self.window = 0..self.file_bytes;
             self.window_at = at;
