@@ -190,14 +190,15 @@ fn opening_creating_checking_and_trimming_work_on_a_full_disk() {
     });
 }
 
-/// A copy without the blocks that are all zero.
+/// A copy without the blocks that are all zero, and without the bulletin: backups have none.
 fn copy_with_holes(from: &Path, to: &Path) {
     use std::os::unix::fs::FileExt;
     let bytes = fs::read(from).unwrap();
     let file = fs::File::create(to).unwrap();
     file.set_len(bytes.len() as u64).unwrap();
     for (index, block) in bytes.chunks(4096).enumerate() {
-        if block.iter().any(|&byte| byte != 0) {
+        let bulletin = from.extension().is_some_and(|it| it == "heap") && (4..16).contains(&index);
+        if !bulletin && block.iter().any(|&byte| byte != 0) {
             file.write_all_at(block, index as u64 * 4096).unwrap();
         }
     }
