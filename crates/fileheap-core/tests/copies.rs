@@ -20,7 +20,9 @@ fn who_waits_while_a_heap_is_compacted_opens_the_new_file() {
         let path = scratch.closed("a.heap");
         let heap = Heap::open(&path, &Options::new()).unwrap();
         let txn = heap.begin_write().unwrap();
-        (0..20).for_each(|_| drop(txn.alloc(300_000, 64).unwrap()));
+        for _ in 0..20 {
+            txn.alloc(300_000, 64).unwrap();
+        }
         txn.commit().unwrap();
         heap.close().unwrap();
         drop(heap);
