@@ -2,8 +2,10 @@
 
 mod plan;
 mod reader;
+mod witness;
 mod writer;
 
 pub use plan::{Index, Piece, Span};
 pub use reader::{Cursor, FrameScan, LogFile};
+pub use witness::{Witness, find_witness};
 pub use writer::{AppendError, LogWriter, Payload};
