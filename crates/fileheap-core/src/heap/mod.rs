@@ -7,8 +7,10 @@ mod flusher;
 mod identity;
 mod open;
 mod options;
+mod peek;
 mod read;
 mod registry;
+mod remove;
 mod repair;
 mod stat;
 mod trim;
@@ -24,6 +26,7 @@ use std::sync::atomic::{
 pub use check::{CheckReport, Finding, FindingKind};
 pub use compact::CompactReport;
 pub use options::Options;
+pub use peek::Peek;
 pub use read::{Keeper, ReadTxn};
 pub use repair::RepairReport;
 pub use stat::{Attached, Stat};

@@ -2,7 +2,7 @@
 
 use super::Heap;
 use crate::Result;
-use crate::alloc::AllocStat;
+use crate::alloc::{AllocStat, Region};
 use crate::txn::Progress;
 
 /// A process that has the heap open.
@@ -44,6 +44,12 @@ pub struct Stat {
 }
 
 impl Heap {
+    /// Tells what lies where, in a snapshot: every run of pages in the order of offsets.
+    pub fn regions(&self) -> Result<Vec<Region>> {
+        let _read = self.begin_read()?;
+        Ok(self.shared.allocator.regions())
+    }
+
     /// Counts everything, in a snapshot. The time it takes follows the number of allocations.
     pub fn stat(&self) -> Result<Stat> {
         let read = self.begin_read()?;
