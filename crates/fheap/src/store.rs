@@ -111,7 +111,8 @@ fn put(txn: &mut WriteTxn, elements: &Elements<'_>, bar: &ProgressBar) -> Result
 /// Views, validity and marks go to `offset`; returns the table of the buffers of long texts.
 fn put_texts(txn: &WriteTxn, offset: u64, texts: &Elements<'_>) -> Result<u64> {
     let count = texts.len();
-    let (mut views, mut valid) = (Vec::with_capacity(count * 16), vec![0_u8; count.div_ceil(64) * 8]);
+    let (mut views, mut valid) =
+        (Vec::with_capacity(count * 16), vec![0_u8; count.div_ceil(64) * 8]);
     let mut buffers: Vec<Vec<u8>> = Vec::new();
     for index in 0..count {
         let mut view = [0; 16];

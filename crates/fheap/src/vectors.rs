@@ -133,7 +133,9 @@ fn number(kind: Kind, bytes: &[u8], index: usize) -> Cell<'static> {
         Kind::Double if is_missing(word(at)) => Cell::Missing,
         Kind::Double => Cell::Double(f64::from_bits(word(at))),
         Kind::Complex if is_missing(word(&at[..8])) || is_missing(word(&at[8..])) => Cell::Missing,
-        Kind::Complex => Cell::Complex(f64::from_bits(word(&at[..8])), f64::from_bits(word(&at[8..]))),
+        Kind::Complex => {
+            Cell::Complex(f64::from_bits(word(&at[..8])), f64::from_bits(word(&at[8..])))
+        }
         Kind::Raw | Kind::Character | Kind::List => Cell::Raw(at[0]),
     }
 }

@@ -154,9 +154,12 @@ impl Run {
         let layout = Layout::from_size_align(48, 16).expect("a power of two");
         let mut theirs = || {
             // SAFETY: the layout has a size.
-            let all: Vec<*mut u8> = (0..COUNT).map(|_| black_box(unsafe { alloc(layout) })).collect();
+            let all: Vec<*mut u8> =
+                (0..COUNT).map(|_| black_box(unsafe { alloc(layout) })).collect();
             // SAFETY: each was allocated above with this layout, and is freed once.
-            all.into_iter().filter(|at| !at.is_null()).for_each(|at| unsafe { dealloc(at, layout) });
+            all.into_iter()
+                .filter(|at| !at.is_null())
+                .for_each(|at| unsafe { dealloc(at, layout) });
             Ok(())
         };
         let limit = "malloc and free";
@@ -220,7 +223,8 @@ fn as_text(lines: &[Line]) -> String {
         let ratio = format!("{:.2}", line.ratio);
         vec![line.work.clone(), time(line.ns), line.limit.to_owned(), time(line.limit_ns), ratio]
     });
-    let mut text = table(&["work", "fileheap", "limit", "limit's", "ratio"], rows.collect(), &[1, 3, 4]);
+    let mut text =
+        table(&["work", "fileheap", "limit", "limit's", "ratio"], rows.collect(), &[1, 3, 4]);
     let note = "medians; the figures of one machine at one moment, ratios last longer";
     text.push_str(&format!("{}\n", paint(FAINT, note)));
     text

@@ -102,8 +102,9 @@ fn frame(bytes: &[u8]) -> Result<Stored<'static>> {
         }
     }
     let rows = columns.first().map_or(0, Vec::len);
-    let rows = i32::try_from(rows)
-        .map_err(|_| Error::new(ErrorKind::InvalidArgument, "a data frame has 2^31 rows at most"))?;
+    let rows = i32::try_from(rows).map_err(|_| {
+        Error::new(ErrorKind::InvalidArgument, "a data frame has 2^31 rows at most")
+    })?;
     Ok(Stored::Frame { names, columns: columns.iter().map(|it| guess(it)).collect(), rows })
 }
 

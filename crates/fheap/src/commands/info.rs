@@ -92,14 +92,24 @@ fn as_text(report: &Report) -> String {
         ("identity", report.uuid.clone()),
         ("created", text::date(report.created_unix_s)),
         ("format", report.format.to_string()),
-        ("file", format!("{}, {} on disk", text::bytes(report.file_bytes), text::bytes(report.disk_bytes))),
+        (
+            "file",
+            format!(
+                "{}, {} on disk",
+                text::bytes(report.file_bytes),
+                text::bytes(report.disk_bytes)
+            ),
+        ),
         ("limit", text::bytes(report.limit_bytes)),
         ("base", format!("{:#x}", report.base)),
         ("logs", format!("{}, {} (generation {})", log(0), log(1), report.log_generation)),
         ("in the file up to", format!("transaction {}", report.checkpoint_txn)),
     ];
     if let (Some(published), Some(durable)) = (report.published_txn, report.durable_txn) {
-        pairs.push(("committed", format!("transaction {published}, {durable} safe from power cuts")));
+        pairs.push((
+            "committed",
+            format!("transaction {published}, {durable} safe from power cuts"),
+        ));
     }
     pairs.push(("processes", if pids.is_empty() { "none".to_owned() } else { pids.join(", ") }));
     if let Some(writer) = report.writer {

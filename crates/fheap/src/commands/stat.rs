@@ -56,22 +56,32 @@ fn as_text(stat: &Figures) -> String {
     let share = |part: u64| format!("{}, {}", bytes(part), percent(part, whole));
     let disk = bytes(stat.disk_bytes);
     let mut text = facts(&[
-        ("heap", format!("{} in a file of {}, {disk} on disk", bytes(whole), bytes(stat.file_bytes))),
+        (
+            "heap",
+            format!("{} in a file of {}, {disk} on disk", bytes(whole), bytes(stat.file_bytes)),
+        ),
         ("live", share(alloc.live_bytes)),
-        ("free in runs", format!("{} in {}", share(alloc.free_run_bytes), runs(alloc.free_run_count))),
+        (
+            "free in runs",
+            format!("{} in {}", share(alloc.free_run_bytes), runs(alloc.free_run_count)),
+        ),
         ("free in zones", share(alloc.free_cell_bytes)),
         ("its own", share(alloc.own_bytes)),
         ("given back", bytes(alloc.punched_bytes)),
         ("largest free run", bytes(alloc.largest_free_bytes)),
         ("fragmentation", format!("{:.1} %", 100.0 * alloc.fragmentation())),
-        ("cells", format!("{} in {} zones", count(alloc.cell_count), count(alloc.zone_count))),
+        ("zones", count(alloc.zone_count)),
+        ("cells in them", count(alloc.cell_count)),
         ("runs", count(alloc.run_count)),
         ("direct extents", count(alloc.direct_count)),
         ("names, vectors", format!("{}, {}", count(stat.names), count(stat.records))),
-        ("transactions", format!(
-            "{} committed, {} safe from power cuts, {} in the file",
-            stat.progress.published, stat.progress.durable, stat.progress.checkpoint
-        )),
+        (
+            "transactions",
+            format!(
+                "{} committed, {} safe from power cuts, {} in the file",
+                stat.progress.published, stat.progress.durable, stat.progress.checkpoint
+            ),
+        ),
         ("log", format!("{} used, {} ranges", bytes(log), count(stat.log_spans))),
     ]);
     if let Some(trouble) = &stat.trouble {
@@ -83,12 +93,7 @@ fn as_text(stat: &Figures) -> String {
     let largest = alloc.classes.iter().map(|class| class.bytes).max().unwrap_or(1).max(1);
     let rows = alloc.classes.iter().map(|class| {
         let bar = "#".repeat((class.bytes * 30).div_ceil(largest) as usize);
-        vec![
-            bytes(class.up_to_bytes),
-            count(class.count),
-            bytes(class.bytes),
-            bar,
-        ]
+        vec![bytes(class.up_to_bytes), count(class.count), bytes(class.bytes), bar]
     });
     text.push('\n');
     text + &table(&["up to", "live", "bytes", ""], rows.collect(), &[0, 1, 2])

@@ -13,9 +13,11 @@ use crate::text::{bytes, count};
 
 /// Watch a heap: commits, log, readers and what they pin. Ctrl-C ends it
 #[derive(clap::Args)]
-#[command(after_help = "The heap is looked at from outside: nothing is locked, pinned or written, \
+#[command(
+    after_help = "The heap is looked at from outside: nothing is locked, pinned or written, \
                         so that no process is hindered. Without a terminal a line is printed for \
-                        each look.")]
+                        each look."
+)]
 pub struct Top {
     /// The heap file
     heap: PathBuf,
@@ -129,7 +131,8 @@ fn command(pid: u32) -> String {
     name.trim().chars().filter(|c| !c.is_control()).collect()
 }
 
-const LINE_HEAD: &str = "commits/s     committed       durable       in file        log  processes  writer\n";
+const LINE_HEAD: &str =
+    "commits/s     committed       durable       in file        log  processes  writer\n";
 
 fn line(look: &Look) -> String {
     let writer = look.writer.map_or("-".to_owned(), |pid| pid.to_string());
@@ -184,5 +187,9 @@ fn screen(look: &Look, path: &std::path::Path) -> String {
         ]
     });
     text.push('\n');
-    text + &table(&["process", "command", "reads", "keeps", "behind", ""], rows.collect(), &[0, 2, 3, 4])
+    text + &table(
+        &["process", "command", "reads", "keeps", "behind", ""],
+        rows.collect(),
+        &[0, 2, 3, 4],
+    )
 }

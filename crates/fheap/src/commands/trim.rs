@@ -26,7 +26,8 @@ impl Trim {
         let hindered = report.hindered;
         let value = json!({ "cut_bytes": cut, "punched_bytes": punched, "hindered": hindered });
         output.show(&value, |_| {
-            let more = if hindered { "; a reader of an older state kept some: trim again" } else { "" };
+            let more =
+                if hindered { "; a reader of an older state kept some: trim again" } else { "" };
             let (cut, punched) = (text::bytes(cut), text::bytes(punched));
             format!("{cut} cut off the end, {punched} of holes punched{more}\n")
         })?;

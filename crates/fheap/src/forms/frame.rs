@@ -83,8 +83,7 @@ fn matrix<'o>(
     };
     let headings = names(1, count);
     let name = |at: usize| headings.as_ref().map_or(format!("V{}", at + 1), |all| all[at].clone());
-    let column =
-        |at: usize| Column { name: name(at), elements, start: at * rows, levels: None };
+    let column = |at: usize| Column { name: name(at), elements, start: at * rows, levels: None };
     Frame { rows, row_names: names(0, rows), columns: (0..count).map(column).collect() }
 }
 
@@ -104,8 +103,8 @@ fn data_frame<'o>(object: &'o Object<'o>, parts: &'o [Object<'o>]) -> Result<Fra
             }
         }
     }
-    let row_names = object.attribute("row.names").filter(|names| {
-        elements(names).is_some_and(|it| it.bytes().is_none() && it.len() == rows)
-    });
+    let row_names = object
+        .attribute("row.names")
+        .filter(|names| elements(names).is_some_and(|it| it.bytes().is_none() && it.len() == rows));
     Ok(Frame { rows, row_names: row_names.map(texts_of), columns })
 }

@@ -43,8 +43,7 @@ impl Serialize for Whole<'_> {
             map.serialize_entry("rows", &row_count(object))?;
         }
         let shown = |name: &str| !(is_frame && ["names", "row.names", "class"].contains(&name));
-        let attributes: Vec<_> =
-            object.attributes.iter().filter(|(name, _)| shown(name)).collect();
+        let attributes: Vec<_> = object.attributes.iter().filter(|(name, _)| shown(name)).collect();
         if !attributes.is_empty() {
             map.serialize_entry("attributes", &Attributes(&attributes))?;
         }

@@ -27,7 +27,8 @@ fn lines(object: &Object<'_>, limit: Option<usize>, path: &str) -> Result<String
             let names = object.attribute("names").map(texts_of).unwrap_or_default();
             for (index, part) in parts.iter().enumerate() {
                 let name = names.get(index).filter(|name| !name.is_empty());
-                let step = name.map_or(format!("[[{}]]", index + 1), |name| format!("${}", clean(name)));
+                let step =
+                    name.map_or(format!("[[{}]]", index + 1), |name| format!("${}", clean(name)));
                 text.push_str(&lines(part, limit, &format!("{path}{step}"))?);
             }
         }

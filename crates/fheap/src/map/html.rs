@@ -22,23 +22,26 @@ pub fn page(survey: &Survey) -> String {
     );
     let largest = survey.largest(50);
     if !largest.is_empty() {
-        out.push_str("<h2>What has a name, the largest first</h2>\n<table><tr><th>name</th>\
-                      <th>bytes</th><th>part</th><th>offset</th></tr>\n");
-        for owner in largest {
+        out.push_str(
+            "<h2>What has a name, the largest first</h2>\n<table><tr><th>name</th>\
+                      <th>bytes</th><th>part</th><th>pieces</th></tr>\n",
+        );
+        for (name, pieces, size) in largest {
             let _ = writeln!(
                 out,
                 "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-                 <td class=\"n\">{:#x}</td></tr>",
-                escaped(&owner.name),
-                bytes(owner.bytes),
-                percent(owner.bytes, survey.heap_bytes()),
-                owner.offset
+                 <td class=\"n\">{pieces}</td></tr>",
+                escaped(name),
+                bytes(size),
+                percent(size, survey.heap_bytes()),
             );
         }
         out.push_str("</table>\n");
     }
-    out.push_str("<h2>Live allocations by size</h2>\n<table><tr><th>up to</th><th>live</th>\
-                  <th>bytes</th></tr>\n");
+    out.push_str(
+        "<h2>Live allocations by size</h2>\n<table><tr><th>up to</th><th>live</th>\
+                  <th>bytes</th></tr>\n",
+    );
     for class in &survey.stat.classes {
         let _ = writeln!(
             out,

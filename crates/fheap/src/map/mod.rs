@@ -2,12 +2,12 @@
 
 mod grid;
 mod html;
-mod svg;
 mod survey;
+mod svg;
 mod terminal;
 
 pub use grid::{Grid, Shade};
 pub use html::page;
-pub use svg::draw;
 pub use survey::Survey;
+pub use svg::draw;
 pub use terminal::draw as draw_text;

@@ -1,6 +1,6 @@
 //! The survey of a heap that pictures are drawn from: regions, owners, figures.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use fileheap_core::alloc::{AllocStat, Region};
@@ -79,10 +79,16 @@ impl Survey {
         self.stat.heap_bytes
     }
 
-    /// The owners with the most bytes.
-    pub fn largest(&self, count: usize) -> Vec<&Owner> {
-        let mut all: Vec<_> = self.owners.iter().collect();
-        all.sort_by_key(|owner| std::cmp::Reverse(owner.bytes));
+    /// The names with the most bytes: name, pieces, bytes.
+    pub fn largest(&self, count: usize) -> Vec<(&str, u64, u64)> {
+        let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for owner in &self.owners {
+            let sum = sums.entry(&owner.name).or_default();
+            *sum = (sum.0 + 1, sum.1 + owner.bytes);
+        }
+        let mut all: Vec<_> =
+            sums.into_iter().map(|(name, (pieces, bytes))| (name, pieces, bytes)).collect();
+        all.sort_by_key(|&(_, _, bytes)| std::cmp::Reverse(bytes));
         all.truncate(count);
         all
     }

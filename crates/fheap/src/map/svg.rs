@@ -25,7 +25,7 @@ pub fn draw(survey: &Survey) -> String {
     let has_ages = survey.owners.iter().any(|owner| owner.youth.is_some());
     let below = TOP + map_height + 18.0;
     let classes = survey.free_runs();
-    let height = below + 96.0_f64.max(34.0 + 16.0 * classes.len().min(12) as f64) + 74.0;
+    let height = below + 132.0_f64.max(34.0 + 16.0 * classes.len().min(12) as f64) + 20.0;
     let mut out = String::new();
     let _ = write!(
         out,
@@ -241,12 +241,11 @@ fn legend(survey: &Survey, top: f64, has_ages: bool, out: &mut String) {
         let y = top + 10.0 + index as f64 * 18.0;
         let size = shade.bytes(survey);
         let part = percent(size, survey.heap_bytes());
+        swatch(shade, y, out);
         let _ = writeln!(
             out,
-            "<rect x=\"{LEFT}\" y=\"{y}\" width=\"22\" height=\"12\" rx=\"2\" fill=\"{}\"/>\
-             <text x=\"{}\" y=\"{}\">{name}</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\" \
+            "<text x=\"{}\" y=\"{}\">{name}</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\" \
              fill=\"#64748b\">{} · {part}</text>",
-            fill(shade),
             LEFT + 32.0,
             y + 10.0,
             LEFT + 440.0,
@@ -267,11 +266,32 @@ fn legend(survey: &Survey, top: f64, has_ages: bool, out: &mut String) {
     }
 }
 
+/// A shade's colour; of zones all that it can be.
+fn swatch(shade: Shade, y: f64, out: &mut String) {
+    let parts: Vec<Shade> = match shade {
+        Shade::Cells(_) => (0..5).map(Shade::Cells).collect(),
+        shade => vec![shade],
+    };
+    let width = 22.0 / parts.len() as f64;
+    for (index, part) in parts.into_iter().enumerate() {
+        let (x, colour) = (LEFT + index as f64 * width, fill(part));
+        let _ = write!(
+            out,
+            "<rect x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"12\" fill=\"{colour}\"/>"
+        );
+    }
+}
+
 fn free_runs(classes: &[(u64, u64, u64)], top: f64, out: &mut String) {
     let left = LEFT + 530.0;
-    let _ = writeln!(out, "<text x=\"{left}\" y=\"{}\" font-weight=\"600\">free runs</text>", top + 14.0);
+    let _ = writeln!(
+        out,
+        "<text x=\"{left}\" y=\"{}\" font-weight=\"600\">free runs</text>",
+        top + 14.0
+    );
     if classes.is_empty() {
-        let _ = writeln!(out, "<text x=\"{left}\" y=\"{}\" fill=\"#64748b\">none</text>", top + 34.0);
+        let _ =
+            writeln!(out, "<text x=\"{left}\" y=\"{}\" fill=\"#64748b\">none</text>", top + 34.0);
     }
     let most = classes.iter().map(|class| class.2).max().unwrap_or(1).max(1);
     let shown = &classes[classes.len().saturating_sub(12)..];

@@ -109,10 +109,10 @@ fn owners(survey: &Survey, text: &mut String) {
     if largest.is_empty() {
         return;
     }
-    text.push_str(&format!("\n{}\n", paint(HEAD, "largest")));
-    for owner in largest {
-        let part = percent(owner.bytes, survey.heap_bytes());
-        let (size, offset) = (bytes(owner.bytes), owner.offset);
-        text.push_str(&format!("  {size:>10} {part:>8}  at {offset:<#12x}  {}\n", clean(&owner.name)));
+    text.push_str(&format!("\n{}\n", paint(HEAD, "the largest that have names")));
+    for (name, pieces, size) in largest {
+        let part = percent(size, survey.heap_bytes());
+        let pieces = if pieces == 1 { String::new() } else { format!(" in {pieces} pieces") };
+        text.push_str(&format!("  {:>10} {part:>8}  {}{pieces}\n", bytes(size), clean(name)));
     }
 }

@@ -36,7 +36,8 @@ impl<'a> Object<'a> {
 
     /// Whether its class attribute says so.
     pub fn is(&self, class: &str) -> bool {
-        self.attribute("class").is_some_and(|classes| texts_of(classes).iter().any(|it| it == class))
+        self.attribute("class")
+            .is_some_and(|classes| texts_of(classes).iter().any(|it| it == class))
     }
 }
 

@@ -209,7 +209,8 @@ impl<'a> Reader<'a> {
         }
         if flags & 0xff != 254 {
             // A dotted end: the closing part of functions and the like.
-            self.item(flags).map(|item| list.push(item.unwrap_or_else(|name| text_object(&name))))?;
+            self.item(flags)
+                .map(|item| list.push(item.unwrap_or_else(|name| text_object(&name))))?;
         }
         Ok(match first {
             2 | 17 | 239 => {

@@ -36,7 +36,10 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
     if wanted != Some(data.len()) {
         let shape = &header.shape;
         let found = data.len();
-        return Err(bad(format!("an array of shape {shape:?} and {} in {found} bytes", header.descr)));
+        return Err(bad(format!(
+            "an array of shape {shape:?} and {} in {found} bytes",
+            header.descr
+        )));
     }
     let data = match header.fortran || header.shape.len() < 2 {
         true => Cow::Borrowed(data),

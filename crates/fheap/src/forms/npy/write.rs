@@ -20,7 +20,8 @@ pub fn write(object: &Object<'_>, out: &mut dyn Write, bar: &ProgressBar) -> Res
     let shape = dim(object).unwrap_or_else(|| vec![elements.len()]);
     match elements {
         Elements::Numbers(Kind::Logical, bytes) => {
-            let words = || bytes.chunks_exact(4).map(|at| i32::from_le_bytes([at[0], at[1], at[2], at[3]]));
+            let words =
+                || bytes.chunks_exact(4).map(|at| i32::from_le_bytes([at[0], at[1], at[2], at[3]]));
             if words().any(|word| word == i32::MIN) {
                 // A third value: integers as R keeps them.
                 return numbers("<i4", &shape, bytes, out, bar);
