@@ -335,7 +335,9 @@ impl View for LinuxView {
         }
         // Whoever held it while the process forked does not exist here: then the map may be torn.
         let Ok(mut state) = self.state.try_lock() else {
-            return Err(io::Error::other("another thread was changing the mapping during the fork"));
+            return Err(io::Error::other(
+                "another thread was changing the mapping during the fork",
+            ));
         };
         let protection = self.protection(&state);
         while let Some((start, end)) = state.shared.pop_first() {
