@@ -53,7 +53,7 @@ as_stored <- function(x, runtime, top = FALSE) {
   if (is.list(x)) {
     parts <- lapply(unclass(x), as_stored, runtime = runtime)
   } else if (top || element_size(x) * length(x) >= part_bytes) {
-    parts <- .Call(C_copy_in, runtime, x, TRUE)
+    return(set_attributes(.Call(C_copy_in, runtime, x, TRUE), kept))
   } else {
     return(x)
   }
@@ -82,10 +82,7 @@ edit.fmalloc_runtime <- function(name, object, ...) {
   }
   kept <- attributes(.Call(C_load, runtime, found[[1L]]))
   x <- .Call(C_edit, runtime, found[[2L]])
-  for (name in c("dim", setdiff(names(kept), "dim"))) {
-    if (!is.null(kept[[name]])) .Call(C_set_attribute, x, name, kept[[name]])
-  }
-  x
+  set_attributes(x, kept)
 }
 
 with_transaction <- function(runtime, code) {

@@ -77,8 +77,10 @@ as_file_list <- function(x, runtime) {
   with_attributes_of(file_list, x)
 }
 
-with_attributes_of <- function(to, from) {
-  kept <- attributes(from)
+with_attributes_of <- function(to, from) set_attributes(to, attributes(from))
+
+# On the very vector: R would give a copy its attributes.
+set_attributes <- function(to, kept) {
   for (name in c("dim", setdiff(names(kept), "dim"))) {
     if (!is.null(kept[[name]])) .Call(C_set_attribute, to, name, kept[[name]])
   }

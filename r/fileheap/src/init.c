@@ -2,6 +2,7 @@
 #include "fileheap.h"
 
 #include <R_ext/Rdynload.h>
+#include <R_ext/Visibility.h>
 #include <pthread.h>
 
 #define ROUTINES(X)                                                                                \
@@ -24,7 +25,7 @@ void fh_register_callables(void);
 
 static const R_CallMethodDef routines[] = {ROUTINES(ENTRY){NULL, NULL, 0}};
 
-void R_init_fileheap(DllInfo *dll) {
+attribute_visible void R_init_fileheap(DllInfo *dll) {
     fh_init();
     R_registerRoutines(dll, NULL, routines, NULL, NULL);
     R_useDynamicSymbols(dll, FALSE);

@@ -68,12 +68,16 @@ void fh_need_alive(const fh_body *body) {
 }
 
 /* A full heap may be full of vectors that R did not collect yet: 1 if it is worth another try. */
-static int may_collect(const fh_fault *fault, int *tried) {
+static int may_collect(const fh_heap *heap, const fh_fault *fault, int *tried) {
+    fh_fault ignored;
     int full = !strcmp(fault->class_name, "disk_full") ||
                !strcmp(fault->class_name, "limit_reached");
     if (!full || *tried) return 0;
     *tried = 1;
     R_gc();
+    /* What was collected is freed by the next entry, and can be used once that is durable. */
+    if (fh_try_entry(heap)) fh_leave(heap, 1, 0, &ignored);
+    fh_sync(heap, &ignored);
     return 1;
 }
 
@@ -88,7 +92,7 @@ SEXP fh_make_vector(const fh_heap *heap, uint32_t element, double length, uint32
         if (code) {
             fh_fault second;
             fh_leave(heap, 0, 0, &second);
-            if (may_collect(&fault, &tried)) continue;
+            if (may_collect(heap, &fault, &tried)) continue;
             fh_raise(&fault);
         }
         R_SetExternalPtrAddr(keeper, body);

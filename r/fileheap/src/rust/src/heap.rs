@@ -16,6 +16,9 @@ use crate::upkeep;
 pub const PERSISTENT: u32 = 1;
 pub const SCRATCH: u32 = 2;
 
+/// Freeing so much is worth a sync of the log, by a thread, so that the space can be used again.
+const FREED_BYTES: u64 = 4 * 1024 * 1024;
+
 /// One open heap file; handles and vectors of R share it.
 pub struct RHeap {
     pub heap: Heap,
@@ -34,6 +37,8 @@ pub struct State {
     /// Records buried by this process that could not be freed yet.
     pub buried: Vec<u64>,
     pub keeper: Option<Keeper>,
+    /// Bytes freed by the open transaction.
+    pub freed_bytes: u64,
 }
 
 /// The open transaction: of one entry, or of `with_transaction`.
@@ -178,9 +183,12 @@ impl RHeap {
             return Ok(());
         };
         let mut txn = open.txn;
+        let freed_bytes = std::mem::take(&mut state.freed_bytes);
         if commit {
             txn.set_durability(match explicit {
                 true => Durability::Power,
+                // Direct extents take no space of which a power cut might bring back the owner.
+                false if freed_bytes >= FREED_BYTES => Durability::Background,
                 false => Durability::Process,
             });
             match txn.commit() {

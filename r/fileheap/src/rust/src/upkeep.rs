@@ -78,6 +78,7 @@ fn free_payload(heap: &RHeap, state: &mut State, record: &VectorRecord) -> Outco
     }
     debug_assert!(record.payload_bytes >= BUFFER_HEAD);
     txn.free(record.payload_offset)?;
+    state.freed_bytes += record.payload_bytes;
     Ok(())
 }
 
