@@ -1,8 +1,15 @@
 /* Handles: R's grip on an open heap, and what can be asked of one. */
 #include "fileheap.h"
 
-#include <stdlib.h>
+#include <pthread.h>
 #include <string.h>
+
+/* After the engine's own handler, which it installs when it opens its first heap. */
+static void watch_forks(void) {
+    static int watching;
+    if (!watching) pthread_atfork(NULL, NULL, fh_after_fork);
+    watching = 1;
+}
 
 static SEXP tag(void) { return Rf_install("fileheap_handle"); }
 
@@ -43,6 +50,7 @@ SEXP C_open(SEXP path, SEXP limit, SEXP mode, SEXP read_only) {
                 Rf_asLogical(read_only), &heap, &is_new, &fault))
         fh_raise(&fault);
     R_SetExternalPtrAddr(handle, (void *) heap);
+    watch_forks();
     SET_VECTOR_ELT(result, 0, handle);
     SET_VECTOR_ELT(result, 1, Rf_ScalarLogical(is_new));
     UNPROTECT(2);
@@ -57,6 +65,7 @@ SEXP C_open_existing(SEXP path) {
     SEXP handle = PROTECT(fh_new_handle(NULL));
     if (fh_open_existing(file, &heap, &fault)) fh_raise(&fault);
     R_SetExternalPtrAddr(handle, (void *) heap);
+    watch_forks();
     UNPROTECT(1);
     return handle;
 }

@@ -1,9 +1,8 @@
-/* Loading: routines, classes, callables, what a forked child does. */
+/* Loading: routines, classes, callables. */
 #include "fileheap.h"
 
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
-#include <pthread.h>
 
 #define ROUTINES(X)                                                                                \
     X(open, 4) X(open_existing, 1) X(mode, 1) X(close, 1) X(is_open, 1) X(path, 1) X(figures, 1) X(records, 1) X(check, 1) \
@@ -34,5 +33,4 @@ attribute_visible void R_init_fileheap(DllInfo *dll) {
     fh_register_strings(dll);
     fh_register_lists(dll);
     fh_register_callables();
-    pthread_atfork(NULL, NULL, fh_after_fork);
 }

@@ -1,5 +1,5 @@
 # What the test files share.
-library(fileheap)
+suppressPackageStartupMessages(library(fileheap))
 
 new_path <- function() tempfile(fileext = ".heap")
 new_heap <- function(...) open_fmalloc(new_path(), ...)
@@ -20,7 +20,7 @@ refuses <- function(code, kind) {
 # Runs R code in a fresh process; its output as lines.
 elsewhere <- function(code, ..., wait = TRUE) {
   file <- tempfile(fileext = ".R")
-  head <- sprintf(".libPaths(%s); library(fileheap)", paste(deparse(.libPaths()), collapse = ""))
+  head <- sprintf(".libPaths(%s); suppressPackageStartupMessages(library(fileheap))", paste(deparse(.libPaths()), collapse = ""))
   given <- list(...)
   given <- sprintf("%s <- %s", names(given), vapply(given, function(it) {
     paste(deparse(it), collapse = "")

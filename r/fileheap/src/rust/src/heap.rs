@@ -45,6 +45,8 @@ pub struct State {
 pub struct Open {
     pub txn: WriteTxn,
     pub explicit: bool,
+    /// `State::released` and `State::buried` as they were: an abort brings them back.
+    pub before: (Vec<u64>, Vec<u64>),
 }
 
 /// Heaps open in this process.
@@ -152,10 +154,12 @@ impl RHeap {
                 self.enlist(&txn, unsafe { &*body })?;
             }
         }
-        state.open = Some(Open { txn, explicit });
+        let before = (state.released.clone(), state.buried.clone());
+        state.open = Some(Open { txn, explicit, before });
         let done = upkeep::reap(self, &mut state);
         if done.is_err() {
-            state.open = None;
+            drop(state);
+            self.leave(false, true)?;
         }
         done
     }
@@ -191,20 +195,21 @@ impl RHeap {
                 false if freed_bytes >= FREED_BYTES => Durability::Background,
                 false => Durability::Process,
             });
-            match txn.commit() {
-                Ok(_) => return Ok(()),
-                Err(error) => {
-                    self.refresh(&mut state)?;
-                    return Err(error.into());
-                }
-            }
+            let done = txn.commit();
+            return match done {
+                Ok(_) => Ok(()),
+                Err(error) => self.undone(&mut state, open.before).and(Err(error.into())),
+            };
         }
         txn.abort()?;
-        self.refresh(&mut state)
+        self.undone(&mut state, open.before)
     }
 
-    /// After an abort: bodies follow their records, or die with them.
-    fn refresh(&self, state: &mut State) -> Outcome<()> {
+    /// After an abort: what was to be done is to be done again; bodies follow their records, or
+    /// die with them.
+    fn undone(&self, state: &mut State, before: (Vec<u64>, Vec<u64>)) -> Outcome<()> {
+        state.released.extend(before.0);
+        state.buried = before.1;
         for body in state.each_body() {
             // SAFETY: in the map, so not freed.
             let body = unsafe { &mut *body };

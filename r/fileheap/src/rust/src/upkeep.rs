@@ -48,6 +48,9 @@ fn try_free(heap: &RHeap, state: &mut State, id: u64) -> Outcome<bool> {
     }
     let txn = state.txn()?;
     let Some(record) = txn.catalog().view().records().get(id)? else { return Ok(true) };
+    if record.state != RecordState::Tombstone as u32 {
+        return Ok(true);
+    }
     let mine = std::process::id();
     let is_seen = heap.heap.attached()?.iter().any(|process| {
         process.pid != mine && process.keep.is_some_and(|keep| keep < record.generation)
@@ -114,7 +117,7 @@ pub fn sweep(heap: &RHeap) -> Outcome<()> {
     }
     let mut state = heap.lock();
     let txn = heap.heap.begin_tracked(fileheap_core::Wait::Try)?;
-    state.open = Some(crate::heap::Open { txn, explicit: false });
+    state.open = Some(crate::heap::Open { txn, explicit: false, before: Default::default() });
     let swept = sweep_open(heap, &mut state);
     let open = state.open.take();
     swept?;
