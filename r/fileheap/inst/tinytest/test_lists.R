@@ -18,14 +18,22 @@ if (getRversion() < "4.3") {
   l[[2]] <- create_fmalloc_matrix("integer", 2, 2, runtime = rt)
   expect_identical(l[[1]], c(a = 1, b = 2))
   expect_identical(dim(l[[2]]), c(2L, 2L))
-  expect_true(refuses(l[[3]] <- 1:3, "not_file_backed"))
+  # After a refused assignment R takes the list for shared: each try has a list of its own.
+  fresh <- function() create_fmalloc_vector("list", 2, rt)
+  expect_true(refuses({
+    r <- fresh()
+    r[[1]] <- 1:3
+  }, "not_file_backed"))
   # No list contains itself: R puts the list into a copy, which is an ordinary list.
   round <- create_fmalloc_vector("list", 1, rt)
   round[[1]] <- round
   expect_identical(round, list(list(NULL)))
   expect_false(is_file_backed(round))
   foreign <- create_fmalloc_vector("integer", 3, new_heap())
-  expect_true(refuses(l[[3]] <- foreign, "foreign"))
+  expect_true(refuses({
+    r <- fresh()
+    r[[2]] <- foreign
+  }, "foreign"))
   expect_identical(l[[3]], NULL)
   # An element is a value: its copy changes, not the heap.
   l[[1]] <- as_fmalloc(c(9, 8), rt)
@@ -45,10 +53,10 @@ if (getRversion() < "4.3") {
   expect_identical(as_fmalloc(nested, rt), nested)
   rt[["l"]] <- l
   expect_identical(rt[["l"]][[4]][[1]], "deep")
-  expect_true(refuses({
-    b <- rt[["l"]]
-    b[[1]] <- 3
-    b[[1]]
-  }, "none") != TRUE)
+  # A bound list is a value: storing into it makes an ordinary list.
+  b <- rt[["l"]]
+  b[[1]] <- 3
+  expect_identical(b[[1]], 3)
+  expect_identical(rt[["l"]][[1]], c(9, 8))
 }
 expect_true(is_clean(rt))
