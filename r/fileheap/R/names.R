@@ -53,7 +53,7 @@ as_stored <- function(x, runtime, top = FALSE) {
   if (is.list(x)) {
     parts <- lapply(unclass(x), as_stored, runtime = runtime)
   } else if (top || element_size(x) * length(x) >= part_bytes) {
-    return(set_attributes(.Call(C_copy_in, runtime, x, TRUE), kept))
+    return(set_attributes(.Call(C_copy_in, runtime, x, TRUE, TRUE), kept))
   } else {
     return(x)
   }

@@ -57,7 +57,7 @@ as_fmalloc <- function(x, runtime = NULL) {
     fail("type", "expected a vector, list or data frame; found an object of type ", typeof(x),
          fields = list(found = typeof(x)))
   }
-  with_attributes_of(.Call(C_copy_in, runtime, x, is_scratch(runtime)), x)
+  with_attributes_of(.Call(C_copy_in, runtime, x, is_scratch(runtime), FALSE), x)
 }
 
 # The same data frame over other columns.
@@ -115,7 +115,7 @@ as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE
   if (as_flag(copy, "copy")) {
     if (is.null(runtime)) runtime <- fmalloc_runtime(x)
     runtime <- the_runtime(runtime)
-    return(shape(.Call(C_copy_in, runtime, x, is_scratch(runtime)), dim, dimnames))
+    return(shape(.Call(C_copy_in, runtime, x, is_scratch(runtime), FALSE), dim, dimnames))
   }
   if (!is_file_backed(x)) {
     fail("not_file_backed", "copy = FALSE expects a file-backed vector; found an ordinary one")

@@ -155,7 +155,8 @@ fh_body *fh_own_body(SEXP x);
 void fh_need_alive(const fh_body *body);
 /* Creates a vector of the heap. */
 SEXP fh_make_vector(const fh_heap *heap, uint32_t element, double length, uint32_t how);
-/* A vector of the heap by its record. */
+/* A vector of the heap by its record. To take it over does not wait: if somebody else writes now
+ * it is looked at only. */
 SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose);
 
 /* ---- altrep_*.c ---- */

@@ -109,13 +109,11 @@ static SEXP resolve(const fh_heap *heap, uint64_t id) {
         if (fh_prospects(heap, id, &prospects, &fault)) fh_raise(&fault);
     }
     if (prospects == 2) return copy_of(heap, id);
-    if (prospects == 1 && fh_try_entry(heap)) {
-        SEXP x = PROTECT(fh_get_vector(heap, id, FH_TAKE_OVER));
-        if (fh_is_number(x)) fh_mark_fresh(x);
-        UNPROTECT(1);
-        return x;
-    }
-    return fh_get_vector(heap, id, FH_LOOK);
+    if (prospects != 1) return fh_get_vector(heap, id, FH_LOOK);
+    SEXP x = PROTECT(fh_get_vector(heap, id, FH_TAKE_OVER));
+    if (fh_is_number(x) && fh_own_body(x)->flags & FH_MUTABLE) fh_mark_fresh(x);
+    UNPROTECT(1);
+    return x;
 }
 
 SEXP fh_unserialize(SEXP class_info, SEXP state) {

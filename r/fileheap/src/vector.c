@@ -107,7 +107,8 @@ SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose) {
     fh_fault fault;
     fh_body *body = NULL;
     SEXP keeper = PROTECT(fh_new_keeper());
-    if (purpose != FH_LOOK) fh_begin_entry(heap);
+    if (purpose == FH_TAKE_OVER && !fh_try_entry(heap)) purpose = FH_LOOK;
+    if (purpose == FH_EDIT) fh_begin_entry(heap);
     int code = fh_vector(heap, id, purpose, &body, &fault);
     if (body) R_SetExternalPtrAddr(keeper, body);
     if (purpose != FH_LOOK)

@@ -45,6 +45,8 @@ pub struct State {
 pub struct Open {
     pub txn: WriteTxn,
     pub explicit: bool,
+    /// Entries that are not left yet.
+    pub depth: u32,
     /// `State::released` and `State::buried` as they were: an abort brings them back.
     pub before: (Vec<u64>, Vec<u64>),
 }
@@ -129,11 +131,12 @@ impl RHeap {
     /// Begins to write unless a transaction is open.
     fn enter(&self, wait_ms: u32, explicit: bool) -> Outcome<()> {
         let mut state = self.lock();
-        if state.open.is_some() {
+        if let Some(open) = &mut state.open {
             if explicit {
                 let text = "a transaction is open already: with_transaction() does not nest";
                 return Err(Problem::new("nested", text).at(self.heap.path()));
             }
+            open.depth += 1;
             return Ok(());
         }
         let wait = Wait::Until(Instant::now() + Duration::from_millis(u64::from(wait_ms)));
@@ -155,7 +158,7 @@ impl RHeap {
             }
         }
         let before = (state.released.clone(), state.buried.clone());
-        state.open = Some(Open { txn, explicit, before });
+        state.open = Some(Open { txn, explicit, depth: u32::from(!explicit), before });
         let done = upkeep::reap(self, &mut state);
         if done.is_err() {
             drop(state);
@@ -183,9 +186,11 @@ impl RHeap {
     /// Ends what `enter` began; an explicit transaction only if `explicit` says so.
     fn leave(&self, commit: bool, explicit: bool) -> Outcome<()> {
         let mut state = self.lock();
-        let Some(open) = state.open.take_if(|open| explicit || !open.explicit) else {
-            return Ok(());
+        let is_last = |open: &mut Open| {
+            open.depth = open.depth.saturating_sub(u32::from(!explicit));
+            if open.explicit { explicit } else { explicit || open.depth == 0 }
         };
+        let Some(open) = state.open.take_if(is_last) else { return Ok(()) };
         let mut txn = open.txn;
         let freed_bytes = std::mem::take(&mut state.freed_bytes);
         if commit {

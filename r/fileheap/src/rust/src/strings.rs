@@ -120,7 +120,9 @@ pub fn grow(heap: &RHeap, state: &mut State, body: &mut Body, bytes: u64) -> Out
     let found = txn.catalog().view().records().get(body.id)?;
     let record = found.ok_or_else(|| Problem::new("destroyed", "the vector's record is gone"))?;
     let last = body.buffers().last().map_or(BUFFER_FIRST / 2, |buffer| buffer.bytes);
-    let wanted = (last * 2).clamp(BUFFER_FIRST, BUFFER_LAST).max(bytes + BUFFER_HEAD);
+    // What is filled now and never stored to later gets what was asked for.
+    let spare = if is_direct(&record) { (last * 2).clamp(BUFFER_FIRST, BUFFER_LAST) } else { 0 };
+    let wanted = spare.max(bytes + BUFFER_HEAD);
     add_buffer(txn, &record, wanted)?;
     let found = txn.catalog().view().records().get(body.id)?.unwrap_or(record);
     let list = buffers(heap, txn.memory(), &found)?;
