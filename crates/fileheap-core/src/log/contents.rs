@@ -1,4 +1,4 @@
-//! Reads the contents of pieces from the logs: many small ones from one copy of their part of a log.
+//! Reads contents of pieces from the logs: many small ones from one copy of their part of a log.
 
 use std::io;
 use std::ops::Range;
