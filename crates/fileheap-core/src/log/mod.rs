@@ -3,9 +3,11 @@
 mod contents;
 mod plan;
 mod reader;
+mod witness;
 mod writer;
 
 pub use contents::Contents;
 pub use plan::{Index, Piece, Span};
 pub use reader::{Cursor, FrameScan, LogFile};
+pub use witness::{Witness, find_witness};
 pub use writer::{AppendError, LogWriter, Payload};

@@ -11,8 +11,8 @@ use crate::log::{Contents, Cursor, FrameScan, Index, LogFile, LogWriter, Piece, 
 use crate::{Error, ErrorKind, Result};
 
 /// So often the logs are read again although nobody seems to change them.
-const RELOAD_TRIES: u32 = 20;
-const RELOAD_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
+pub(super) const RELOAD_TRIES: u32 = 20;
+pub(super) const RELOAD_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// What only one thread at a time may read or change.
 pub struct Book {
@@ -208,6 +208,14 @@ impl Engine {
         if !stable {
             return Ok(false);
         }
+        if self.slot.is_none() && self.seen() == u64::MAX {
+            // Nobody without a slot recovered. A living writer may have gone on meanwhile.
+            if let Some(damage) = self.damage(book, &logs, cursor)? {
+                if self.read_logs(book, target)?.1 == cursor {
+                    return Err(damage);
+                }
+            }
+        }
         let whole = PREAMBLE_BYTES..self.mapped_bytes();
         self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
         book.private_bytes = 0;
@@ -249,6 +257,9 @@ impl Engine {
             }
             let reached = at.map_or(checkpoint, |at| at.txn.max(checkpoint));
             if start.txn > reached {
+                if self.accept_loss && at.is_some_and(|at| at.txn >= checkpoint) {
+                    break;
+                }
                 return Err(self.gap(reached, start.txn));
             }
             at = Some(self.read_frames(log, start, target, &mut spans)?);
@@ -261,9 +272,7 @@ impl Engine {
     fn gap(&self, reached: u64, next: u64) -> Error {
         let text =
             format!("the log ends with transaction {reached}, its successor begins after {next}");
-        Error::new(ErrorKind::Corrupt, text)
-            .at(self.host.path())
-            .advice("committed data is damaged: restore a backup, or accept the loss with repair")
+        Error::new(ErrorKind::Corrupt, text).at(self.host.path()).advice(super::damage::ADVICE)
     }
 
     fn still(&self, log: &LogFile) -> Result<bool> {

@@ -233,7 +233,8 @@ impl Engine {
         let Some(writer) = book.writer.as_mut() else { unreachable!("opened by the caller") };
         let mut spans = Vec::with_capacity(payloads.len());
         bulletin.log_unsettled.store(1, SeqCst);
-        if let Err(failed) = writer.append(payloads, sync, &mut spans) {
+        let durable = bulletin.durable_txn.load(SeqCst);
+        if let Err(failed) = writer.append(payloads, durable, sync, &mut spans) {
             if failed.wiped {
                 bulletin.log_unsettled.store(0, SeqCst);
                 return Err(self.os_error("cannot write the log", failed.error));

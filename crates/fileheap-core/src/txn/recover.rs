@@ -36,6 +36,11 @@ impl Engine {
         // Whoever died may have left more than a log: the first writer makes sure (B4).
         bulletin.log_unsettled.store(1, SeqCst);
         let (logs, cursor, spans) = self.read_logs(&book, None)?;
+        if let Some(accepted) = cursor.filter(|_| self.accept_loss) {
+            self.cut_logs(&mut book, &logs, accepted)?;
+        } else if let Some(damage) = self.damage(&book, &logs, cursor)? {
+            return Err(damage);
+        }
         let Some(last) = cursor else { return Ok(Recovery::default()) };
         let mut found = Recovery {
             transactions: last.txn - superblock.checkpoint_txn,

@@ -1,10 +1,12 @@
 //! Locks that die with their holder (OFD locks), the shared bulletin, and sleeping on its words.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
+use super::file::lacks_support;
 use super::fork::LockFd;
 use super::sys::{Mapping, check, retry};
 use crate::format::{Bulletin, PREAMBLE_BYTES};
@@ -85,6 +87,28 @@ fn request(lock: Lock, kind: libc::c_int) -> libc::flock {
 }
 
 impl Board for LinuxBoard {
+    fn reserve(&self) -> io::Result<()> {
+        if !self.writable {
+            return Ok(());
+        }
+        let mut stat = MaybeUninit::<libc::stat>::uninit();
+        let fd = self.fd.get()?;
+        // SAFETY: the descriptor is open and the pointer has room for a stat.
+        check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) })?;
+        // SAFETY: fstat succeeded, so it filled the struct.
+        let stat = unsafe { stat.assume_init() };
+        if stat.st_blocks * 512 >= stat.st_size {
+            return Ok(());
+        }
+        let start = Bulletin::OFFSET as libc::off_t;
+        let len = PREAMBLE_BYTES as libc::off_t - start;
+        // SAFETY: fallocate takes integers only.
+        match retry(|| check(unsafe { libc::fallocate(fd, 0, start, len) })) {
+            Err(error) if lacks_support(&error) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
     fn bulletin(&self) -> &Bulletin {
         let at = self.preamble.pointer().wrapping_add(Bulletin::OFFSET as usize);
         // SAFETY: the mapping covers the preamble, whose rest is exactly the bulletin; it is
