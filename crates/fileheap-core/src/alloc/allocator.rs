@@ -196,7 +196,7 @@ impl Allocator {
         check_request(bytes, align)?;
         let pages = bytes.div_ceil(PAGE_BYTES).max(1);
         let safe = to != Mapped::Private;
-        let mut want = Want { pages, align: align.div_ceil(PAGE_BYTES), safe };
+        let mut want = Want { safe, ..Want::any(pages, align.div_ceil(PAGE_BYTES)) };
         if bytes >= ALIGNED_BYTES {
             want.align = want.align.max(EXTENT_BYTES / PAGE_BYTES);
         }

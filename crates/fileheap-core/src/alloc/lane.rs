@@ -14,8 +14,8 @@ use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_BYTES, ZONE_GRANULES};
 /// Sizes up to so many granules are kept at hand.
 pub(super) const CLASSES: usize = 64;
 /// Cells of one size kept at hand: no more than this, and no more bytes than that.
-const KEEP_CELLS: usize = 64;
-const KEEP_BYTES: usize = 16 * 1024;
+const KEEP_CELLS: usize = 128;
+const KEEP_BYTES: usize = 32 * 1024;
 /// The same for sizes up to so many granules: programs take and drop these by the hundreds.
 const SMALL: usize = 8;
 const KEEP_SMALL: usize = 1024;
