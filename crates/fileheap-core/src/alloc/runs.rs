@@ -5,7 +5,8 @@ use super::grow::no_room;
 use super::pool::{FreeRun, Pool, Want};
 use super::words::{self, Words, bad_pointer, corrupt};
 use crate::format::{
-    CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEADER_OFFSET, PAGE_BYTES, RUN_DIRECT, RunKind, ZONE_PAGES,
+    CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEADER_OFFSET, PAGE_BYTES, RUN_DIRECT, RunKind,
+    ZONE_BYTES, ZONE_PAGES,
 };
 use crate::{ErrorKind, Result};
 
@@ -109,6 +110,10 @@ impl Runs {
     /// The head at a page and its length, checked.
     pub(super) fn head(&mut self, page: u64) -> Result<(Entry, RunKind)> {
         let entry = self.entry(page)?;
+        self.checked(page, entry)
+    }
+
+    fn checked(&self, page: u64, entry: Entry) -> Result<(Entry, RunKind)> {
         match entry.kind() {
             Some(kind) if kind != RunKind::Inner => {
                 let pages = entry.pages();
@@ -322,6 +327,16 @@ impl Runs {
         self.give(g, run).map(drop)
     }
 
+    /// The allocated run that begins at an offset, or None if that lies in a zone.
+    pub(super) fn run_at(&mut self, offset: u64) -> Result<Option<Entry>> {
+        let entry = self.entry(offset / PAGE_BYTES)?;
+        let is_run = offset % PAGE_BYTES == 0 && entry.kind() == Some(RunKind::Run);
+        if !is_run && self.zone_bitmap(offset / ZONE_BYTES)?.is_some() {
+            return Ok(None);
+        }
+        self.allocated(offset).map(Some)
+    }
+
     /// The allocated run that begins at an offset.
     pub(super) fn allocated(&mut self, offset: u64) -> Result<Entry> {
         if offset % PAGE_BYTES != 0 {
@@ -330,7 +345,7 @@ impl Runs {
         let page = offset / PAGE_BYTES;
         let entry = self.entry(page)?;
         match entry.kind() {
-            Some(RunKind::Run) => self.head(page).map(|(entry, _)| entry),
+            Some(RunKind::Run) => self.checked(page, entry).map(|(entry, _)| entry),
             Some(RunKind::Free) => Err(bad_pointer(offset, "a free run")),
             Some(RunKind::System) => Err(bad_pointer(offset, "the heap's own pages")),
             _ => Err(bad_pointer(offset, "a page that begins nothing")),
