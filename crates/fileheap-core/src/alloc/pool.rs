@@ -241,3 +241,83 @@ impl Pool {
         unsafe_one.filter(|_| !want.safe)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Runs that do not touch, at random places, of sizes in exact and in wider bins.
+    fn roll(state: &mut u64) -> FreeRun {
+        *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let dice = *state >> 16;
+        let pages = 1 + (dice >> 24) % (1 << ((dice >> 12) % 14));
+        let (punched, freed_txn) = (dice & 1 != 0, dice >> 1 & 1);
+        FreeRun { page: dice % 3000 * 10_000, pages, freed_txn, punched, zero_txn: 0 }
+    }
+
+    #[test]
+    fn agrees_with_a_map_by_address() {
+        let (mut pool, mut map) = (Pool::default(), BTreeMap::<u64, FreeRun>::new());
+        let mut state = 7;
+        for step in 0..20_000 {
+            let run = roll(&mut state);
+            assert_eq!(
+                pool.overlaps(run.page + 1, 9998),
+                map.get(&run.page).is_some_and(|it| it.pages > 1)
+            );
+            match map.remove(&run.page) {
+                Some(known) => {
+                    assert_eq!(pool.ending_at(known.end()), Some(known));
+                    assert_eq!(
+                        (pool.get(run.page), pool.remove(run.page)),
+                        (Some(known), Some(known))
+                    );
+                    assert_eq!(pool.ending_at(known.end()), None);
+                }
+                None => {
+                    assert_eq!((pool.get(run.page), pool.remove(run.page)), (None, None));
+                    pool.insert(run);
+                    map.insert(run.page, run);
+                }
+            }
+            let want = Want {
+                safe: step % 3 == 0,
+                filled: step % 5 == 0,
+                ..Want::any(roll(&mut state).pages, 1)
+            };
+            let least = map.values().filter(|it| {
+                it.pages >= want.pages
+                    && (!want.safe || it.freed_txn == 0)
+                    && (!want.filled || !it.punched)
+            });
+            let least = least.map(|it| it.pages).min();
+            let found = pool.fit(&want, 0).map(|it| {
+                assert_eq!(map.get(&it.page), Some(&it));
+                it
+            });
+            assert_eq!(found.is_some(), least.is_some(), "{want:?}");
+            let (Some(found), Some(least)) = (found, least) else { continue };
+            let fits = found.pages >= want.pages && (!want.safe || found.freed_txn == 0);
+            assert!(fits && (!want.filled || !found.punched), "{want:?} {found:?}");
+            if want.safe && least < 1024 {
+                assert_eq!(found.pages, least, "{want:?}");
+            }
+        }
+        assert!(pool.by_page().iter().eq(map.values()));
+        pool.clear();
+        assert!(pool.by_page().is_empty() && pool.fit(&Want::any(1, 1), 9).is_none());
+    }
+
+    #[test]
+    fn runs_that_overlap_in_a_damaged_map_are_removed_one_by_one() {
+        let mut pool = Pool::default();
+        let run = |page, pages| FreeRun { page, pages, freed_txn: 0, punched: false, zero_txn: 0 };
+        [run(10, 10), run(15, 5), run(10, 3), run(12, 1)].map(|run| pool.insert(run));
+        assert!(pool.overlaps(0, 11) && !pool.overlaps(0, 10) && !pool.overlaps(20, 5));
+        assert_eq!(pool.remove(10), Some(run(10, 3)));
+        assert_eq!((pool.remove(15), pool.remove(12)), (Some(run(15, 5)), Some(run(12, 1))));
+        assert_eq!((pool.remove(10), pool.ending_at(20), pool.get(12)), (None, None, None));
+    }
+}

@@ -145,13 +145,13 @@ impl Runs {
         Ok(())
     }
 
-    /// Looks at up to `heads` more heads; returns whether there was anything left to look at.
+    /// Looks at up to `heads` more heads; returns whether there were any.
     pub(super) fn explore(&mut self, g: &impl Ground, heads: u64) -> Result<bool> {
         let count = self.page_count()?;
-        for _ in 0..heads {
+        for step in 0..heads {
             let page = self.cursor;
             if page >= count {
-                return Ok(false);
+                return Ok(step > 0);
             }
             let (entry, kind) = self.head(page)?;
             match kind {
