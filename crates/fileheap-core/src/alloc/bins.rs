@@ -86,11 +86,11 @@ mod tests {
         let mut filled = Filled::NONE;
         assert_eq!(filled.first(0), None);
         let some = [0, 63, 64, 500, BINS - 1];
-        some.map(|bin| filled.add(bin));
+        some.into_iter().for_each(|bin| filled.add(bin));
         for from in 0..BINS + 100 {
             assert_eq!(filled.first(from), some.into_iter().find(|bin| *bin >= from));
         }
-        some.map(|bin| filled.remove(bin));
+        some.into_iter().for_each(|bin| filled.remove(bin));
         assert!((0..BINS).all(|from| filled.first(from).is_none()) && filled.summary == 0);
     }
 }

@@ -74,11 +74,11 @@ mod tests {
         let mut ends = Ends::default();
         let far = 5 * BLOCK as u64;
         assert_eq!((ends.get(far), ends.last_before(far)), (0, 0));
-        [(3, 7), (far, 8), (far + 9, 9)].map(|(page, mark)| ends.set(page, mark));
+        [(3, 7), (far, 8), (far + 9, 9)].into_iter().for_each(|(page, mark)| ends.set(page, mark));
         assert_eq!((ends.get(3), ends.get(4), ends.get(far + 9)), (7, 0, 9));
         let found = [3, 4, far, far + 1, far + 9, 2 * far].map(|end| ends.last_before(end));
         assert_eq!(found, [0, 7, 7, 8, 8, 9]);
-        [far, far + 9].map(|page| ends.set(page, 0));
+        [far, far + 9].into_iter().for_each(|page| ends.set(page, 0));
         assert_eq!(ends.last_before(u64::from(u32::MAX)), 7);
     }
 }

@@ -314,7 +314,8 @@ mod tests {
     fn runs_that_overlap_in_a_damaged_map_are_removed_one_by_one() {
         let mut pool = Pool::default();
         let run = |page, pages| FreeRun { page, pages, freed_txn: 0, punched: false, zero_txn: 0 };
-        [run(10, 10), run(15, 5), run(10, 3), run(12, 1)].map(|run| pool.insert(run));
+        let runs = [run(10, 10), run(15, 5), run(10, 3), run(12, 1)];
+        runs.into_iter().for_each(|run| pool.insert(run));
         assert!(pool.overlaps(0, 11) && !pool.overlaps(0, 10) && !pool.overlaps(20, 5));
         assert_eq!(pool.remove(10), Some(run(10, 3)));
         assert_eq!((pool.remove(15), pool.remove(12)), (Some(run(15, 5)), Some(run(12, 1))));
