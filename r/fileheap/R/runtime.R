@@ -46,6 +46,7 @@ cleanup_fmalloc <- function(runtime = NULL) {
   given <- runtime
   runtime <- the_runtime(runtime)
   .Call(C_close, runtime)
+  sweep_scratch()
   default <- session$default
   if (is.null(given) || !is.null(default) && !.Call(C_is_open, default)) session$default <- NULL
   invisible(TRUE)

@@ -15,8 +15,9 @@ note_scratch <- function(runtime) {
 
 # Opening a scratch heap that nobody has open makes it anew; closing it then removes it.
 sweep_scratch <- function() {
-  notes <- list.files(scratch_notes(), full.names = TRUE)
-  for (note in notes) {
+  folder <- scratch_notes()
+  if (!dir.exists(folder)) return(invisible())
+  for (note in list.files(folder, full.names = TRUE)) {
     path <- tryCatch(readLines(note, n = 1L), error = function(e) character())
     if (length(path) == 1L && file.exists(path)) {
       gone <- tryCatch(remove_orphan(path), error = function(e) FALSE)
@@ -24,6 +25,8 @@ sweep_scratch <- function() {
     }
     unlink(note)
   }
+  suppressWarnings(file.remove(folder)) # only if nothing is in it
+  invisible()
 }
 
 # TRUE if there is no heap at the path any more.

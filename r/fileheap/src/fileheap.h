@@ -67,7 +67,7 @@ typedef struct {
 
 enum { FH_PERSISTENT = 1, FH_SCRATCH = 2 };
 enum { FH_ZEROED = 1, FH_TEMPORARILY = 2, FH_STORED_TO_LATER = 4 };
-enum { FH_LOOK = 0, FH_TAKE_OVER = 1, FH_EDIT = 2 };
+enum { FH_LOOK = 0, FH_TAKE_OVER = 1, FH_EDIT = 2, FH_LOAD = 3 };
 
 void fh_init(void);
 void fh_after_fork(void);

@@ -102,7 +102,7 @@ static SEXP copy_of(const fh_heap *heap, uint64_t id) {
 static SEXP resolve(const fh_heap *heap, uint64_t id) {
     fh_fault fault;
     int prospects = 0;
-    if (loading) return fh_get_vector(heap, id, FH_LOOK);
+    if (loading) return fh_get_vector(heap, id, FH_LOAD);
     if (fh_prospects(heap, id, &prospects, &fault)) fh_raise(&fault);
     if (prospects == 2) {
         R_gc();

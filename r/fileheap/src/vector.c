@@ -109,9 +109,10 @@ SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose) {
     SEXP keeper = PROTECT(fh_new_keeper());
     if (purpose == FH_TAKE_OVER && !fh_try_entry(heap)) purpose = FH_LOOK;
     if (purpose == FH_EDIT) fh_begin_entry(heap);
+    int entered = purpose == FH_TAKE_OVER || purpose == FH_EDIT;
     int code = fh_vector(heap, id, purpose, &body, &fault);
     if (body) R_SetExternalPtrAddr(keeper, body);
-    if (purpose != FH_LOOK)
+    if (entered)
         fh_end_entry(heap, code, &fault);
     else if (code)
         fh_raise(&fault);

@@ -98,5 +98,13 @@ if (Sys.info()[["effective_user"]] == "root" && nzchar(Sys.which("unshare"))) {
   expect_identical(tail(out, 1L), "fileheap_error_disk_full 3")
 }
 
+# R's own memory is at its end: R's error, and the vector is as it was.
+wide <- create_fmalloc_vector("raw", 2e8, rt, zero_initialize = FALSE)
+wide[1] <- as.raw(7)
+limit <- mem.maxVSize(200)
+expect_error(as.integer(wide), "memory|allocate")
+invisible(mem.maxVSize(limit))
+expect_identical(wide[1], as.raw(7))
+
 # A panic in Rust is an ordinary error.
 expect_true(refuses(.Call(fileheap:::C_panic), "internal"))

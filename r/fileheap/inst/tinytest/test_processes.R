@@ -67,8 +67,10 @@ for (round in seq_len(rounds)) {
                    flag = flag, pidfile = paste0(flag, "-pid"), wait = FALSE)
   expect_true(await(function() file.exists(flag)))
   Sys.sleep(runif(1, 0.05, 0.4))
-  tools::pskill(as.integer(readLines(paste0(flag, "-pid"))), tools::SIGKILL)
-  Sys.sleep(0.05)
+  victim <- as.integer(readLines(paste0(flag, "-pid")))
+  tools::pskill(victim, tools::SIGKILL)
+  # Its locks go with its descriptors.
+  await(function() !length(list.files(file.path("/proc", victim, "fd"))))
   survivor <- open_fmalloc(killed)
   expect_true(is_clean(survivor), info = round)
   if (fmalloc_exists(survivor, "two")) {
@@ -85,6 +87,20 @@ for (round in seq_len(rounds)) {
   invisible(gc())
 }
 
+# Ctrl-C in a long operation: an interrupt, and the heap goes on.
+flag <- tempfile()
+elsewhere(c("rt <- open_fmalloc(path)", "big <- as.character(seq_len(3e6))",
+            "writeLines(as.character(Sys.getpid()), flag)",
+            "how <- tryCatch({ repeat rt[['big']] <- big }, interrupt = function(e) 'stopped')",
+            "rt[['how']] <- how", "file.create(paste0(flag, '-done'))"),
+          path = path, flag = flag, wait = FALSE)
+expect_true(await(function() file.exists(flag) && length(readLines(flag)) == 1L))
+Sys.sleep(0.3)
+tools::pskill(as.integer(readLines(flag)), tools::SIGINT)
+expect_true(await(function() file.exists(paste0(flag, "-done"))))
+expect_identical(rt$how, "stopped")
+expect_true(is_clean(rt))
+
 # A scratch heap of a killed session goes when the next one opens anything.
 orphan <- new_path()
 flag <- tempfile()
@@ -95,7 +111,7 @@ expect_true(await(function() file.exists(flag) && length(readLines(flag)) == 1L)
 expect_true(file.exists(orphan))
 expect_true(refuses(open_fmalloc(orphan), "mode"))
 tools::pskill(as.integer(readLines(flag)), tools::SIGKILL)
-Sys.sleep(0.1)
+await(function() !length(list.files(file.path("/proc", readLines(flag), "fd"))))
 invisible(open_fmalloc(new_path()))
 expect_identical(list.files(dirname(orphan), basename(orphan)), character())
 

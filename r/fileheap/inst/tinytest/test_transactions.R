@@ -72,6 +72,27 @@ with_transaction(rt, {
 })
 expect_identical(rt[["v"]], c(100, 2, 3))
 
+# One edit, several transactions: each is undone or kept as a whole, strings like numbers.
+rt[["w"]] <- c(1, 2, 3)
+rt[["t"]] <- c("one", "two is longer than twelve bytes")
+w <- edit(rt, "w")
+t <- edit(rt, "t")
+for (round in 1:3) {
+  try(with_transaction(rt, {
+    w[1] <- 50
+    t[1] <- "fifty, which is longer than twelve bytes"
+    stop("no")
+  }), silent = TRUE)
+  expect_identical(w[1], round)
+  with_transaction(rt, {
+    w[1] <- round + 1
+    t[2] <- paste("round", round, "and longer than twelve bytes")
+  })
+  expect_identical(t[], c("one", paste("round", round, "and longer than twelve bytes")))
+  w[2] <- 100 + round
+  expect_identical(rt[["w"]], c(round + 1, 100 + round, 3))
+}
+
 # Copies made inside are R's: an abort takes no variable away.
 old <- options(fileheap.copy_bytes = 1000)
 try(with_transaction(rt, {

@@ -98,16 +98,20 @@ impl RHeap {
         look(read.catalog(), read.memory())
     }
 
-    /// Remembers a new body. The caller is inside `look` or a transaction, so that what the body
-    /// points at is kept from now on.
-    pub fn add_body(&self, state: &mut State, body: *mut Body) -> Outcome<()> {
+    /// From now on what is allocated is kept for this session's vectors. Comes before the look at
+    /// what they are going to point at.
+    pub fn hold(&self, state: &mut State) -> Outcome<()> {
         if state.keeper.is_none() {
             state.keeper = Some(self.heap.keep()?);
         }
+        Ok(())
+    }
+
+    /// Remembers a new body.
+    pub fn add_body(&self, state: &mut State, body: *mut Body) {
         // SAFETY: made by the caller just now.
         let id = unsafe { (*body).id };
         state.bodies.entry(id).or_default().push(BodyPointer(body));
-        Ok(())
     }
 
     /// A body that R collected.

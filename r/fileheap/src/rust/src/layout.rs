@@ -11,6 +11,8 @@ pub const ROOT_KIND: u32 = 0x52;
 pub const TEMPORARY: u64 = 1 << 8;
 /// Its payload is a direct extent.
 pub const DIRECT: u64 = 1 << 9;
+/// Its owner wished it away: nobody is to see it any more, even where it still could be.
+pub const UNWANTED: u64 = 1 << 10;
 /// One object cell that refers to the record.
 pub const ONE_REFERENCE: u64 = 1 << 32;
 

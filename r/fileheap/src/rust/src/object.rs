@@ -204,7 +204,8 @@ pub unsafe extern "C" fn fh_lookup(
     unsafe {
         guard(fault, || {
             let (heap, name) = (shared(heap), text(name));
-            let state = heap.lock();
+            let mut state = heap.lock();
+            heap.hold(&mut state)?;
             (*bytes, *primary) = (0, 0);
             heap.look(&state, |catalog, memory| {
                 let Some(root) = catalog.names().lookup(name)? else { return Ok(()) };

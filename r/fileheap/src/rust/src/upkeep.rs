@@ -117,7 +117,8 @@ pub fn sweep(heap: &RHeap) -> Outcome<()> {
     }
     let mut state = heap.lock();
     let txn = heap.heap.begin_tracked(fileheap_core::Wait::Try)?;
-    state.open = Some(crate::heap::Open { txn, explicit: false, depth: 1, before: Default::default() });
+    state.open =
+        Some(crate::heap::Open { txn, explicit: false, depth: 1, before: Default::default() });
     let swept = sweep_open(heap, &mut state);
     let open = state.open.take();
     swept?;

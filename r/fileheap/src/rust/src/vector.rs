@@ -60,6 +60,7 @@ fn allocate(state: &mut State, element: u32, length: u64, how: u32) -> Outcome<(
 
 fn create(heap: &Arc<RHeap>, element: u32, length: u64, how: u32) -> Outcome<*mut Body> {
     let mut state = heap.lock();
+    heap.hold(&mut state)?;
     // Elements of lists are offsets: they change in transactions only.
     let how = if element == VECSXP { how & !STORED_TO_LATER } else { how };
     let (payload_offset, payload_bytes) = allocate(&mut state, element, length, how)?;
@@ -94,6 +95,13 @@ fn live(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
     found.filter(usable).ok_or_else(|| destroyed(heap, id))
 }
 
+/// A record that may have been buried by others since we looked, and is held for us.
+fn present(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
+    let found = heap.look(state, |catalog, _| Ok(catalog.records().get(id)?))?;
+    let usable = |record: &VectorRecord| record.flags & UNWANTED == 0;
+    found.filter(usable).ok_or_else(|| destroyed(heap, id))
+}
+
 fn body_of(
     heap: &Arc<RHeap>,
     state: &mut State,
@@ -113,7 +121,7 @@ fn body_of(
     let body = Body::leak(heap, record, mutable);
     // SAFETY: made just now.
     unsafe { (*body).aim(heap, record, buffers) };
-    heap.add_body(state, body)?;
+    heap.add_body(state, body);
     Ok(body)
 }
 
@@ -131,10 +139,16 @@ fn owner_elsewhere(heap: &RHeap, record: &VectorRecord) -> Outcome<Option<u32>> 
 }
 
 /// Lets this process store to a record, in the open transaction.
-fn take_over(heap: &Arc<RHeap>, state: &mut State, record: &VectorRecord) -> Outcome<*mut Body> {
+fn take_over(
+    heap: &Arc<RHeap>,
+    state: &mut State,
+    record: &VectorRecord,
+    is_made_now: bool,
+) -> Outcome<*mut Body> {
     let explicit = state.open.as_ref().is_some_and(|open| open.explicit);
     let txn = state.txn()?;
-    if is_direct(record) {
+    // What this transaction made is open for stores as it is.
+    if is_direct(record) && !is_made_now {
         txn.open_direct(record.payload_offset)?;
         if record.element == STRSXP && record.extra[1] != 0 {
             for entry in strings::table(txn.memory(), record.extra[1])? {
@@ -171,6 +185,7 @@ fn prospects(heap: &RHeap, id: u64) -> Outcome<i32> {
 /// The vector whose stores reach what a name stands for.
 fn edit(heap: &Arc<RHeap>, id: u64) -> Outcome<*mut Body> {
     let mut state = heap.lock();
+    heap.hold(&mut state)?;
     let record = live(heap, &state, id)?;
     if let Some(pid) = owner_elsewhere(heap, &record)? {
         let text = format!("process {pid} has the vector open to store to it; close it there");
@@ -186,9 +201,11 @@ fn edit(heap: &Arc<RHeap>, id: u64) -> Outcome<*mut Body> {
         return Err(Problem::new("type", text).at(heap.heap.path()));
     }
     let has_views = state.bodies.contains_key(&id);
-    let record =
-        if is_direct(&record) && !has_views { record } else { part(heap, &mut state, &record)? };
-    take_over(heap, &mut state, &record)
+    if is_direct(&record) && !has_views {
+        return take_over(heap, &mut state, &record, false);
+    }
+    let record = part(heap, &mut state, &record)?;
+    take_over(heap, &mut state, &record, true)
 }
 
 /// Gives a record a direct payload of its own. The old one goes to a record that is buried: who
@@ -276,7 +293,8 @@ fn destroy(heap: &RHeap, id: u64, even_if_used: bool) -> Outcome<()> {
         // SAFETY: in the map, so not freed.
         unsafe { (*body.0).kill(crate::body::DESTROYED) };
     }
-    upkeep::bury(heap, &mut state, id)
+    let record = state.txn()?.catalog().records().update(id, |it| it.flags |= UNWANTED)?;
+    upkeep::bury(heap, &mut state, record.id)
 }
 
 /// Creates a vector. A transaction is entered.
@@ -321,8 +339,8 @@ pub unsafe extern "C" fn fh_prospects(
     }
 }
 
-/// A vector by its record: to be looked at (0), to be taken over (1), to be edited (2). For the
-/// latter two a transaction is entered.
+/// A vector by its record: to be looked at (0), taken over (1), edited (2), or looked at as
+/// part of an object found by its name (3). For 1 and 2 a transaction is entered.
 ///
 /// # Safety
 /// As `fh_create`.
@@ -343,9 +361,13 @@ pub unsafe extern "C" fn fh_vector(
                 return Ok(());
             }
             let mut state = heap.lock();
-            let record = live(&heap, &state, id)?;
+            heap.hold(&mut state)?;
+            let record = match purpose {
+                3 => present(&heap, &state, id)?,
+                _ => live(&heap, &state, id)?,
+            };
             *body = match purpose {
-                1 => take_over(&heap, &mut state, &record)?,
+                1 => take_over(&heap, &mut state, &record, false)?,
                 _ => body_of(&heap, &mut state, &record, false)?,
             };
             Ok(())
