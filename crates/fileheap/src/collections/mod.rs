@@ -1,0 +1,1 @@
+//! The collections that live in a file, each generic over its allocator.

@@ -1,0 +1,3 @@
+//! A file is a heap: your own Rust structures in a file, safely, with transactions.
+
+pub mod collections;
