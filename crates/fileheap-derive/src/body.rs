@@ -27,7 +27,7 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> && <#ty as #krate::Persist>::ANYWHERE)
     });
-    let (name, lines) = (name(input, &said), lines(input, krate));
+    let (name, lines) = (name(input, &said), lines(input));
     let version = said.version;
     let inner = fields.iter().map(|field| {
         let ty = &field.ty;
@@ -67,21 +67,12 @@ fn fields(input: &DeriveInput) -> Vec<&Field> {
     }
 }
 
-/// Type parameters are Persist, and keep their bounds at every lifetime.
+/// Type parameters are Persist.
 fn bounded(generics: &Generics, krate: &TokenStream) -> Generics {
     let mut bounded = generics.clone();
     for param in bounded.type_params_mut() {
         param.default = None;
         param.bounds.push(parse_quote!(#krate::Persist));
-    }
-    for param in generics.type_params() {
-        let (ident, bounds) = (&param.ident, &param.bounds);
-        if !bounds.is_empty() {
-            let clause = bounded.make_where_clause();
-            clause.predicates.push(parse_quote! {
-                for<'__at> <#ident as #krate::Persist>::At<'__at>: #bounds
-            });
-        }
     }
     bounded
 }
@@ -112,7 +103,7 @@ fn name(input: &DeriveInput, said: &Said) -> TokenStream {
 }
 
 /// What is written down of each field.
-fn lines(input: &DeriveInput, krate: &TokenStream) -> TokenStream {
+fn lines(input: &DeriveInput) -> TokenStream {
     match &input.data {
         Data::Struct(data) => {
             let lines = data.fields.members().zip(&data.fields).map(|(member, field)| {
@@ -148,10 +139,7 @@ fn lines(input: &DeriveInput, krate: &TokenStream) -> TokenStream {
                 #(#lines)*
             }
         }
-        Data::Union(_) => {
-            let _ = krate;
-            TokenStream::new()
-        }
+        Data::Union(_) => TokenStream::new(),
     }
 }
 

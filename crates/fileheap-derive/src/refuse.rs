@@ -2,7 +2,7 @@
 
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Data, DeriveInput, Error, Field, GenericParam, Lifetime, Result, Type};
+use syn::{Data, DeriveInput, Error, Field, GenericParam, Lifetime, Result, Type, TypeParamBound};
 
 use crate::attributes;
 
@@ -32,6 +32,25 @@ pub fn whole(input: &DeriveInput) -> Result<()> {
     if let Some(bounded) = input.generics.lifetimes().find(|param| !param.bounds.is_empty()) {
         let text = "the lifetime of the access to the heap can have no bounds";
         return Err(Error::new(bounded.span(), text));
+    }
+    bounds(input)
+}
+
+/// Bounds would have to hold at every lifetime, which cannot be said of a parameter's own.
+fn bounds(input: &DeriveInput) -> Result<()> {
+    let is_persist = |bound: &&TypeParamBound| match bound {
+        TypeParamBound::Trait(bound) => {
+            bound.path.segments.last().is_none_or(|last| last.ident != "Persist")
+        }
+        _ => true,
+    };
+    let own = input.generics.type_params().flat_map(|param| &param.bounds);
+    let clause = input.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    let foreign = own.filter(is_persist).map(Spanned::span).next();
+    if let Some(span) = foreign.or_else(|| clause.map(Spanned::span).next()) {
+        let text = "a type that lives in a heap file has no bounds on its parameters (but \
+                    `Persist`): put them on its functions";
+        return Err(Error::new(span, text));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use allocator_api2::alloc::{AllocError, Allocator, Global};
 
 use crate::here::Alloc;
 use crate::shape::Book;
-use crate::{Box, Persist, Vec};
+use crate::{BTreeMap, BTreeSet, Box, Persist, Vec};
 
 impl<'x> Alloc<'x> {
     /// An empty vector.
@@ -28,6 +28,18 @@ impl<'x> Alloc<'x> {
         let mut vec = self.vec();
         vec.extend(items);
         vec
+    }
+
+    /// An empty ordered map.
+    #[must_use]
+    pub fn btree_map<K, V>(self) -> BTreeMap<'x, K, V> {
+        BTreeMap::new_in(self.here())
+    }
+
+    /// An empty ordered set.
+    #[must_use]
+    pub fn btree_set<T>(self) -> BTreeSet<'x, T> {
+        BTreeSet::new_in(self.here())
     }
 
     /// A value in a box.
@@ -105,4 +117,32 @@ unsafe impl<T: Persist> Persist for Box<'_, T> {
         book.define::<Self>(1, |_| ());
         T::define(book);
     }
+}
+
+/// Collections of this crate, which tell their layout themselves.
+macro_rules! told {
+    ($($name:ident<$($param:ident),+>;)*) => {$(
+        // SAFETY: memory of the heap, owned; `layout` tells where everything lies.
+        unsafe impl<$($param: Persist),+> Persist for $name<'_, $($param),+> {
+            type At<'x> = $name<'x, $($param::At<'x>),+>;
+            const ANYWHERE: bool = false;
+
+            fn name() -> String {
+                let params = [$($param::name()),+];
+                format!("{}<{}>", stringify!($name), params.join(", "))
+            }
+
+            fn define(book: &mut Book) {
+                if book.knows::<Self>() {
+                    return;
+                }
+                book.define::<Self>(1, |block| block.fact(&Self::layout()));
+                $($param::define(book);)+
+            }
+        }
+    )*};
+}
+told! {
+    BTreeMap<K, V>;
+    BTreeSet<T>;
 }

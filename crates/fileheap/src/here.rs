@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError, Allocator};
+use fileheap_core::Error;
 
 use crate::current::{Current, current};
 use crate::space::is_in_a_heap;
@@ -38,6 +39,25 @@ impl Here<'_> {
 
     #[inline]
     pub(crate) fn take(&self, layout: Layout) -> NonNull<[u8]> {
+        self.take_or(layout, Current::refuse)
+    }
+
+    /// The same for callers that must not be unwound through.
+    #[cfg(feature = "nightly")]
+    #[inline]
+    pub(crate) fn take_or_stray(&self, layout: Layout) -> NonNull<[u8]> {
+        self.take_or(layout, |current, error, layout| {
+            current.doom(error);
+            current.stray(layout)
+        })
+    }
+
+    #[inline]
+    fn take_or(
+        &self,
+        layout: Layout,
+        otherwise: impl FnOnce(&Current, Error, Layout) -> NonNull<u8>,
+    ) -> NonNull<[u8]> {
         if layout.size() == 0 {
             return NonNull::slice_from_raw_parts(dangling(layout), 0);
         }
@@ -45,7 +65,7 @@ impl Here<'_> {
         let memory = match current.txn().alloc(layout.size() as u64, layout.align() as u64) {
             // SAFETY: an offset in the heap, whose base is not null.
             Ok(offset) => unsafe { NonNull::new_unchecked(current.txn().resolve(offset)) },
-            Err(error) => current.refuse(error, layout),
+            Err(error) => otherwise(current, error, layout),
         };
         NonNull::slice_from_raw_parts(memory, layout.size())
     }
