@@ -88,7 +88,8 @@ unsafe impl<T: Persist> Persist for Vec<'_, T> {
             return;
         }
         book.define::<Self>(1, |block| {
-            let mut specimen = allocator_api2::vec::Vec::<u64, Outside>::with_capacity_in(7, Outside);
+            let mut specimen =
+                allocator_api2::vec::Vec::<u64, Outside>::with_capacity_in(7, Outside);
             specimen.extend([1, 2, 3]);
             const { assert!(size_of::<allocator_api2::vec::Vec<u64, Outside>>() == 24) };
             // SAFETY: three words, as asserted: pointer, capacity and length, all initialized.

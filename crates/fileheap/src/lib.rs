@@ -66,7 +66,8 @@
 //! [`Persist`] says what may live in a file. Its derive refuses references, `std`'s owning types,
 //! locks and addresses, and writes down the type's [`Shape`], which the heap keeps. Opening a heap
 //! with another type is an error that says which field changed; [`Options::migrate`] says how old
-//! becomes new. The [`cookbook`](crate::cookbook) has whole programs.
+//! becomes new. The [`cookbook`](crate::cookbook) has whole programs;
+//! `compare` says when to take something else.
 //!
 //! # Durability
 //! By default a commit returns when the disk has it ([`Durability::Power`]).
@@ -85,6 +86,9 @@ pub mod collections;
 mod contents;
 #[cfg(any(doc, doctest))]
 pub mod cookbook;
+#[cfg(doc)]
+#[doc = include_str!("compare.md")]
+pub mod compare {}
 mod current;
 #[doc(hidden)]
 pub mod doctest;

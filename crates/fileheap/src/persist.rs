@@ -9,11 +9,11 @@ use crate::shape::Book;
 /// parameter, which it hands to its fields:
 ///
 /// ```
-/// use fileheap::{BTreeMap, Persist, String};
+/// use fileheap::{BTreeMap, Persist, Vec};
 ///
 /// #[derive(Persist)]
 /// struct Library<'h> {
-///     titles: BTreeMap<'h, u64, String<'h>>,
+///     titles: BTreeMap<'h, u64, Vec<'h, u8>>,
 ///     visits: u64,
 /// }
 /// ```

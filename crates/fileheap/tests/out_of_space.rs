@@ -16,7 +16,13 @@ struct Everything<'h> {
 
 fn empty(alloc: Alloc<'_>) -> Everything<'_> {
     let filler = alloc.vec();
-    Everything { vec: alloc.vec(), boxed: None, map: alloc.btree_map(), set: alloc.btree_set(), filler }
+    Everything {
+        vec: alloc.vec(),
+        boxed: None,
+        map: alloc.btree_map(),
+        set: alloc.btree_set(),
+        filler,
+    }
 }
 
 fn small(scratch: &Scratch) -> Heap<Everything<'static>> {
@@ -66,7 +72,7 @@ fn every_container_ends_the_transaction_and_leaves_the_heap_whole() {
     heap.update(|root, alloc| root.vec.push(alloc.vec_from(0..10))).unwrap();
     for (name, fill) in fillings() {
         let error = heap.update(|root, alloc| (1..).for_each(|step| fill(root, alloc, step)));
-        refused(error, ErrorKind::LimitReached, &["a.heap", "limit"]);
+        refused(error, ErrorKind::LimitReached, &["a.heap", "cannot grow"]);
         assert!(!fileheap::is_writing());
         let read = heap.read().unwrap();
         assert_eq!((read.vec.len(), read.map.len(), read.set.len()), (1, 0, 0), "{name}");
@@ -137,7 +143,7 @@ fn a_guard_used_by_hand_panics_with_the_reason_and_then_refuses_to_commit() {
         let (root, _) = guard.split();
         root.filler.resize(64 << 20, 1);
     });
-    assert!(text.contains("limit") && text.contains("Write::run"), "{text}");
+    assert!(text.contains("cannot grow") && text.contains("Write::run"), "{text}");
     guard.root().filler.push(1);
     refused(guard.commit(), ErrorKind::LimitReached, &["a.heap"]);
     let mut guard = heap.write().unwrap();
