@@ -71,7 +71,8 @@ fn every_container_ends_the_transaction_and_leaves_the_heap_whole() {
     let heap = small(&scratch);
     heap.update(|root, alloc| root.vec.push(alloc.vec_from(0..10))).unwrap();
     for (name, fill) in fillings() {
-        let error = heap.update(|root, alloc| (1..).for_each(|step| fill(root, alloc, step)));
+        let error =
+            heap.update(|root, alloc| (1..u64::MAX).for_each(|step| fill(root, alloc, step)));
         refused(error, ErrorKind::LimitReached, &["a.heap", "cannot grow"]);
         assert!(!fileheap::is_writing());
         let read = heap.read().unwrap();
