@@ -66,7 +66,7 @@
 //! [`Persist`] says what may live in a file. Its derive refuses references, `std`'s owning types,
 //! locks and addresses, and writes down the type's [`Shape`], which the heap keeps. Opening a heap
 //! with another type is an error that says which field changed; [`Options::migrate`] says how old
-//! becomes new. The [`cookbook`](crate::cookbook) has whole programs;
+//! becomes new. The [`cookbook`] has whole programs;
 //! `compare` says when to take something else.
 //!
 //! # Durability
