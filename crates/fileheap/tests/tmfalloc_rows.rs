@@ -1,0 +1,457 @@
+//! What TMFAlloc's tests and to-do list name, each as a row of its own.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use common::*;
+use fileheap::{BTreeMap, BTreeSet, Box, Durability, ErrorKind, Heap, Persist, Vec, Wait};
+
+#[derive(Persist, Debug)]
+struct Store<'h> {
+    numbers: Vec<'h, u64>,
+    map: BTreeMap<'h, u64, Vec<'h, u8>>,
+    set: BTreeSet<'h, (u8, u32)>,
+    boxed: Option<Box<'h, [u8; 100]>>,
+}
+
+fn empty(alloc: fileheap::Alloc<'_>) -> Store<'_> {
+    Store { numbers: alloc.vec(), map: alloc.btree_map(), set: alloc.btree_set(), boxed: None }
+}
+
+fn create(scratch: &Scratch) -> Heap<Store<'static>> {
+    Heap::<Store>::create(scratch.file("a.heap"), empty).unwrap()
+}
+
+fn open(scratch: &Scratch) -> Heap<Store<'static>> {
+    Heap::<Store>::open(scratch.file("a.heap")).unwrap()
+}
+
+#[test]
+fn row_initialise() {
+    let scratch = Scratch::new("row-initialise");
+    let heap = create(&scratch);
+    assert!(heap.read().unwrap().numbers.is_empty());
+    let again = Heap::<Store>::create(scratch.file("a.heap"), empty);
+    refused(again, ErrorKind::AlreadyExists, &["a.heap"]);
+    let failed = panics(|| {
+        let path = scratch.file("b.heap");
+        drop(Heap::<Store>::create(path, |_| panic!("no root")));
+    });
+    assert_eq!(failed, "no root");
+    assert!(!scratch.file("b.heap").exists(), "a heap without root is in nobody's way");
+    Heap::<Store>::open_or_create(scratch.file("b.heap"), empty).unwrap();
+}
+
+#[test]
+fn row_reopen_at_the_stored_address_and_size() {
+    let scratch = Scratch::new("row-reopen");
+    let path = scratch.file("a.heap");
+    let options = Heap::<Store>::options().limit_bytes(64 << 20).base(0x5b00_0000_0000);
+    let heap = options.create(&path, empty).unwrap();
+    heap.update(|root, _| root.numbers.extend(0..1000)).unwrap();
+    let address = heap.read().unwrap().numbers.as_ptr() as usize;
+    assert!((0x5b00_0000_0000..0x5b00_0400_0000).contains(&address));
+    let bytes = heap.stat().unwrap().file_bytes;
+    drop(heap);
+    let heap = open(&scratch);
+    assert_eq!(heap.read().unwrap().numbers.as_ptr() as usize, address);
+    assert_eq!(heap.stat().unwrap().file_bytes, bytes);
+}
+
+#[test]
+fn row_committed_data_persists() {
+    let scratch = Scratch::new("row-persists");
+    let heap = create(&scratch);
+    heap.update(|root, _| root.numbers.extend(0..100_000)).unwrap();
+    drop(heap);
+    assert!(open(&scratch).read().unwrap().numbers.iter().copied().eq(0..100_000));
+}
+
+#[test]
+fn row_explicit_and_implicit_rollback() {
+    let scratch = Scratch::new("row-rollback");
+    let heap = create(&scratch);
+    heap.update(|root, _| root.numbers.push(1)).unwrap();
+    for explicit in [true, false] {
+        let mut guard = heap.write().unwrap();
+        let (root, alloc) = guard.split();
+        root.numbers.extend(0..10_000);
+        root.map.insert(1, alloc.vec_from([1; 10_000]));
+        root.boxed = Some(alloc.boxed([1; 100]));
+        if explicit { guard.abort().unwrap() } else { drop(guard) }
+        let read = heap.read().unwrap();
+        assert_eq!(read.numbers, [1]);
+        assert!(read.map.is_empty() && read.boxed.is_none());
+    }
+    clean(&heap);
+    drop(heap);
+    assert_eq!(open(&scratch).read().unwrap().numbers, [1]);
+}
+
+#[test]
+fn row_collections_persist() {
+    let scratch = Scratch::new("row-collections");
+    let heap = create(&scratch);
+    heap.update(|root, alloc| {
+        for key in 0..5000_u64 {
+            let key = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            root.map.insert(key, alloc.vec_from(key.to_le_bytes()));
+            root.set.insert((key as u8, key as u32));
+        }
+        root.boxed = Some(alloc.boxed([9; 100]));
+    })
+    .unwrap();
+    drop(heap);
+    let heap = open(&scratch);
+    let read = heap.read().unwrap();
+    assert_eq!((read.map.len(), read.set.len()), (5000, 5000));
+    assert!(read.map.keys().zip(read.map.keys().skip(1)).all(|(a, b)| a < b));
+    assert!(read.map.iter().all(|(key, value)| value[..] == key.to_le_bytes()));
+    assert_eq!(**read.boxed.as_ref().unwrap(), [9; 100]);
+    drop(read);
+    heap.update(|root, _| {
+        (0..5000_u64).for_each(|key| {
+            root.map.remove(&key.wrapping_mul(0x9e37_79b9_7f4a_7c15)).expect("still there");
+        });
+    })
+    .unwrap();
+    assert!(heap.read().unwrap().map.is_empty());
+    clean(&heap);
+}
+
+#[test]
+fn row_memory_of_dropped_values_is_reused_at_the_same_address() {
+    let scratch = Scratch::new("row-reused");
+    let heap = create(&scratch);
+    heap.update(|root, alloc| {
+        let first = alloc.boxed([1_u8; 100]);
+        let address = std::ptr::from_ref(&*first) as usize;
+        drop(first);
+        let second = alloc.boxed([2_u8; 100]);
+        assert_eq!(std::ptr::from_ref(&*second) as usize, address);
+        root.boxed = Some(second);
+    })
+    .unwrap();
+    // Over transactions the file does not grow either.
+    let replace = |round: u64| {
+        heap.update(|root, alloc| drop(root.map.insert(1, alloc.vec_from([round as u8; 50_000]))))
+    };
+    (0..10).for_each(|round| replace(round).unwrap());
+    let before = heap.stat().unwrap().file_bytes;
+    (0..100).for_each(|round| replace(round).unwrap());
+    assert_eq!(heap.stat().unwrap().file_bytes, before);
+}
+
+#[test]
+fn row_expansion_on_its_own_while_mapped() {
+    let scratch = Scratch::new("row-expansion");
+    let heap = create(&scratch);
+    let address = heap
+        .update(|root, _| {
+            root.numbers.push(17);
+            std::ptr::from_ref(root) as usize
+        })
+        .unwrap();
+    let before = heap.stat().unwrap().file_bytes;
+    for key in 0..40 {
+        heap.update(|root, alloc| drop(root.map.insert(key, alloc.vec_from([1; 1 << 20])))).unwrap();
+    }
+    assert!(heap.stat().unwrap().file_bytes >= before + (40 << 20));
+    assert_eq!(std::ptr::from_ref(&*heap.read().unwrap()) as usize, address);
+    assert_eq!(heap.read().unwrap().numbers, [17]);
+}
+
+#[test]
+fn row_limit_is_kept_and_a_shrink_below_what_is_used_refused() {
+    let scratch = Scratch::new("row-limit");
+    let path = scratch.file("a.heap");
+    let heap = Heap::<Store>::options().limit_bytes(8 << 20).create(&path, empty).unwrap();
+    let fill = |bytes| heap.update(move |root, _| root.map.clear_and_fill(bytes));
+    fill(4 << 20).unwrap();
+    refused(fill(16 << 20), ErrorKind::LimitReached, &["a.heap", "limit"]);
+    drop(heap);
+    // The limit is the file's: what a later opening asks for neither cuts the heap nor lifts it.
+    let heap = Heap::<Store>::options().limit_bytes(1 << 20).open(&path).unwrap();
+    assert_eq!(heap.read().unwrap().map[&0].len(), 4 << 20);
+    drop(heap);
+    let none = Heap::<Store>::options().limit_bytes(4096).create(scratch.file("b.heap"), empty);
+    refused(none, ErrorKind::InvalidArgument, &["limit"]);
+}
+
+/// What the row above fills with.
+trait Fill {
+    fn clear_and_fill(&mut self, bytes: usize);
+}
+
+impl<'x> Fill for BTreeMap<'x, u64, Vec<'x, u8>> {
+    fn clear_and_fill(&mut self, bytes: usize) {
+        let alloc = self.allocator().clone();
+        self.clear();
+        let mut value = Vec::new_in(alloc);
+        value.resize(bytes, 7);
+        self.insert(0, value);
+    }
+}
+
+#[test]
+fn row_use_from_several_threads() {
+    let scratch = Scratch::new("row-threads");
+    let heap = create(&scratch);
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let heap = &heap;
+            scope.spawn(move || {
+                for step in 0..50 {
+                    heap.update(|root, alloc| {
+                        root.numbers.push(thread);
+                        root.map.insert(thread << 32 | step, alloc.vec_from([thread as u8; 64]));
+                    })
+                    .unwrap();
+                    assert!(heap.read().unwrap().map.contains_key(&(thread << 32 | step)));
+                }
+            });
+        }
+    });
+    let read = heap.read().unwrap();
+    assert_eq!((read.numbers.len(), read.map.len()), (200, 200));
+    for thread in 0..4 {
+        assert_eq!(read.numbers.iter().filter(|number| **number == thread).count(), 50);
+    }
+    drop(read);
+    clean(&heap);
+}
+
+#[test]
+fn row_wrong_magic_type_version_address_and_size() {
+    let scratch = Scratch::new("row-wrong");
+    create(&scratch).close().unwrap();
+    let copy = |name: &str| {
+        let path = scratch.file(name);
+        fs::copy(scratch.file("a.heap"), &path).unwrap();
+        path
+    };
+    let magic = copy("magic.heap");
+    let file = fs::OpenOptions::new().write(true).open(&magic).unwrap();
+    (0..2).for_each(|page| file.write_all_at(b"NOTAHEAP", page * 4096).unwrap());
+    refused(Heap::<Store>::open(&magic), ErrorKind::NotAHeap, &["magic.heap"]);
+    fs::write(scratch.file("text.heap"), "a text").unwrap();
+    refused(Heap::<Store>::open(scratch.file("text.heap")), ErrorKind::NotAHeap, &["text.heap"]);
+    let wrong = Heap::<u64>::open(scratch.file("a.heap"));
+    refused(wrong, ErrorKind::WrongType, &["a.heap", "Store v1", "u64"]);
+    #[derive(Persist)]
+    #[persist(name = "Store", version = 2)]
+    struct Later<'h> {
+        numbers: Vec<'h, u64>,
+        map: BTreeMap<'h, u64, Vec<'h, u8>>,
+        set: BTreeSet<'h, (u8, u32)>,
+        boxed: Option<Box<'h, [u8; 100]>>,
+    }
+    let _ = |later: Later<'static>| (later.numbers, later.map, later.set, later.boxed);
+    let wrong = Heap::<Later>::open(scratch.file("a.heap"));
+    refused(wrong, ErrorKind::WrongType, &["it was Store v1, is Store v2"]);
+    let heap = open(&scratch);
+    let taken = Heap::<Store>::open(copy("address.heap"));
+    refused(taken, ErrorKind::AddressTaken, &["address.heap"]);
+    drop(heap);
+    let cut = copy("size.heap");
+    fs::OpenOptions::new().write(true).open(&cut).unwrap().set_len(100_000).unwrap();
+    refused(Heap::<Store>::open(&cut), ErrorKind::Truncated, &["size.heap", "100000"]);
+    assert!(open(&scratch).read().unwrap().numbers.is_empty());
+}
+
+#[test]
+fn row_overlapping_mapping_is_detected() {
+    let scratch = Scratch::new("row-overlap");
+    let at = |name: &str, base: u64| {
+        let options = Heap::<Store>::options().limit_bytes(64 << 20).base(base);
+        options.create(scratch.file(name), empty)
+    };
+    let heap = at("a.heap", 0x5c00_0000_0000).unwrap();
+    refused(at("b.heap", 0x5c00_0100_0000), ErrorKind::AddressTaken, &["b.heap", "0x5c0001000000"]);
+    assert!(!scratch.file("b.heap").exists());
+    let beside = at("c.heap", 0x5c00_0400_0000).unwrap();
+    beside.update(|root, _| root.numbers.push(1)).unwrap();
+    assert!(heap.read().unwrap().numbers.is_empty());
+}
+
+#[test]
+fn row_several_processes_and_a_writer_killed_in_the_middle() {
+    let test = "row_several_processes_and_a_writer_killed_in_the_middle";
+    if let Some((part, dir)) = role() {
+        let heap = Heap::<Store>::open(dir.join("a.heap")).unwrap();
+        if part == "counter" {
+            for _ in 0..100 {
+                heap.update(|root, _| root.numbers[0] += 1).unwrap();
+            }
+            return;
+        }
+        let mut guard = heap.write().unwrap();
+        let (root, alloc) = guard.split();
+        root.numbers[0] = 1_000_000;
+        root.map.insert(1, alloc.vec_from([1; 500_000]));
+        signal(&dir, "half");
+        sleep_on();
+    }
+    let scratch = Scratch::new("row-processes");
+    let heap = create(&scratch);
+    heap.update(|root, _| root.numbers.push(0)).unwrap();
+    let victim = play(test, "victim", &scratch.0);
+    await_signal(&scratch.0, "half");
+    let counters = [play(test, "counter", &scratch.0), play(test, "counter", &scratch.0)];
+    victim.kill();
+    counters.into_iter().for_each(Actor::succeeds);
+    let read = heap.read().unwrap();
+    assert_eq!((read.numbers[0], read.map.len()), (200, 0));
+    drop(read);
+    clean(&heap);
+}
+
+#[test]
+fn row_page_boundary_writes() {
+    let scratch = Scratch::new("row-pages");
+    let heap = create(&scratch);
+    heap.update(|root, alloc| drop(root.map.insert(0, alloc.vec_from([0; 5 * 4096])))).unwrap();
+    let first = heap.read().unwrap().map[&0].as_ptr() as usize;
+    let edge = first.next_multiple_of(4096) - first;
+    for page in 0..4 {
+        let at = edge + page * 4096;
+        heap.update(|root, _| root.map.get_mut(&0).unwrap()[at - 3..at + 3].fill(page as u8 + 1))
+            .unwrap();
+    }
+    drop(heap);
+    let heap = open(&scratch);
+    let read = heap.read().unwrap();
+    let bytes = &read.map[&0];
+    for (at, byte) in bytes.iter().enumerate() {
+        let page = (at + 3).wrapping_sub(edge) / 4096;
+        let is_edge = (at + 3).wrapping_sub(edge) % 4096 < 6 && page < 4;
+        assert_eq!(*byte, if is_edge { page as u8 + 1 } else { 0 }, "byte {at}");
+    }
+}
+
+#[test]
+fn row_grow_and_shrink_in_place() {
+    let scratch = Scratch::new("row-in-place");
+    let heap = create(&scratch);
+    heap.update(|root, _| {
+        root.numbers.reserve_exact(100_000);
+        root.numbers.extend(0..1000);
+        let address = root.numbers.as_ptr();
+        root.numbers.shrink_to_fit();
+        assert_eq!(root.numbers.as_ptr(), address, "shrunk in place");
+        root.numbers.reserve_exact(50_000);
+        assert_eq!(root.numbers.as_ptr(), address, "grown in place, into what it gave up");
+    })
+    .unwrap();
+    assert!(heap.read().unwrap().numbers.iter().copied().eq(0..1000));
+    clean(&heap);
+}
+
+#[test]
+fn row_to_do_races_between_threads() {
+    let scratch = Scratch::new("row-races");
+    let path = scratch.file("a.heap");
+    let options = || Heap::<Store>::options().durability(Durability::Process);
+    let heap = options().create(&path, empty).unwrap();
+    heap.update(|root, _| root.numbers.extend([0, 0])).unwrap();
+    let until = Instant::now() + Duration::from_millis(300);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            // Each thread has a handle of its own.
+            let heap = options().open(&path).unwrap();
+            scope.spawn(move || {
+                while Instant::now() < until {
+                    if thread % 2 == 0 {
+                        heap.update(|root, _| root.numbers.iter_mut().for_each(|it| *it += 1))
+                            .unwrap();
+                    }
+                    let read = heap.read().unwrap();
+                    assert_eq!(read.numbers[0], read.numbers[1]);
+                }
+            });
+        }
+    });
+    assert!(heap.read().unwrap().numbers[0] > 0);
+}
+
+#[test]
+fn row_to_do_many_processes_read_while_one_writes() {
+    let test = "row_to_do_many_processes_read_while_one_writes";
+    if let Some((_, dir)) = role() {
+        let heap = Heap::<Store>::open(dir.join("a.heap")).unwrap();
+        // The other process has its guard open all the time, and nobody waits.
+        for _ in 0..100 {
+            let read = heap.read_wait(Wait::Try).unwrap();
+            assert_eq!(read.numbers, [1, 2, 3]);
+        }
+        refused(heap.write_wait(Wait::Try), ErrorKind::Busy, &["a.heap"]);
+        return;
+    }
+    let scratch = Scratch::new("row-readers");
+    let heap = create(&scratch);
+    heap.update(|root, _| root.numbers.extend([1, 2, 3])).unwrap();
+    let mut guard = heap.write().unwrap();
+    guard.root().numbers.clear();
+    let readers: [Actor; 3] = std::array::from_fn(|_| play(test, "reader", &scratch.0));
+    readers.into_iter().for_each(Actor::succeeds);
+    guard.commit().unwrap();
+}
+
+#[test]
+fn row_to_do_less_than_64_bytes_quantum() {
+    let scratch = Scratch::new("row-quantum");
+    let heap = create(&scratch);
+    heap.update(|_, alloc| {
+        let boxes: std::vec::Vec<Box<'_, u64>> = (0..1000).map(|n| alloc.boxed(n)).collect();
+        let addresses = boxes.iter().map(|it| std::ptr::from_ref(&**it) as usize);
+        let (low, high) = (addresses.clone().min().unwrap(), addresses.max().unwrap());
+        assert!(high - low < 1000 * 32, "{} bytes for each of 8", (high - low) / 1000);
+    })
+    .unwrap();
+}
+
+/// Bytes that this process handed to `write` and the like, and calls of it, by the kernel's count.
+fn writes() -> (u64, u64) {
+    let text = fs::read_to_string("/proc/self/io").unwrap();
+    let figure = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    (figure("wchar:"), figure("syscw:"))
+}
+
+#[test]
+fn row_to_do_no_sync_for_each_page_and_no_signal_handler() {
+    let test = "row_to_do_no_sync_for_each_page_and_no_signal_handler";
+    if role().is_none() {
+        // Alone in a process, so that the figures are its own.
+        let scratch = Scratch::new("row-syncs");
+        create(&scratch);
+        return play(test, "alone", &scratch.0).succeeds();
+    }
+    let at_first = handlers();
+    let heap = Heap::<Store>::open(role().unwrap().1.join("a.heap")).unwrap();
+    heap.update(|root, _| root.numbers.resize(512 * 1000, 0)).unwrap();
+    let before = writes();
+    heap.update(|root, _| root.numbers.iter_mut().step_by(512).for_each(|it| *it = 1)).unwrap();
+    let after = writes();
+    let (bytes, calls) = (after.0 - before.0, after.1 - before.1);
+    assert!(bytes < 1000 * 4096, "a word in each of 1000 pages is less than the pages: {bytes}");
+    assert!(calls < 20, "{calls} calls for 1000 pages");
+    assert_eq!(handlers(), at_first, "the handlers of Rust's runtime, if any, are still there");
+}
+
+/// What handles the signals that a store to memory can raise.
+fn handlers() -> [usize; 2] {
+    [libc::SIGSEGV, libc::SIGBUS].map(|signal| {
+        let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: asks only; `action` is ours and outlives the call.
+        let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+        assert_eq!(asked, 0);
+        // SAFETY: the kernel has filled it.
+        unsafe { action.assume_init() }.sa_sigaction
+    })
+}
