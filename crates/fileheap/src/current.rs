@@ -46,7 +46,8 @@ pub(crate) fn none_yet(space: &Space) -> Result<()> {
     match current() {
         None => Ok(()),
         Some(open) => {
-            let text = format!("this very thread is writing to {}", open.space.core.path().display());
+            let text =
+                format!("this very thread is writing to {}", open.space.core.path().display());
             Err(Error::new(ErrorKind::Nested, text)
                 .at(space.core.path())
                 .advice("one write guard at a time on a thread: end the other one first"))

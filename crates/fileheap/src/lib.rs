@@ -129,3 +129,11 @@ pub type Box<'h, T> = allocator_api2::boxed::Box<T, Here<'h>>;
 pub type BTreeMap<'h, K, V> = collections::btree::BTreeMap<K, V, Here<'h>>;
 /// An ordered set in a heap; std's methods.
 pub type BTreeSet<'h, T> = collections::btree::BTreeSet<T, Here<'h>>;
+/// A string in a heap; std's methods.
+pub type String<'h> = collections::string::String<Here<'h>>;
+/// A queue with two ends in a heap; std's methods.
+pub type VecDeque<'h, T> = collections::deque::VecDeque<T, Here<'h>>;
+/// A hash map in a heap; std's methods.
+pub type HashMap<'h, K, V> = collections::hash::HashMap<K, V, Here<'h>>;
+/// A hash set in a heap; std's methods.
+pub type HashSet<'h, T> = collections::hash::HashSet<T, Here<'h>>;

@@ -143,10 +143,7 @@ impl<R: Persist> Options<R> {
     }
 
     /// Gives a heap its root, unless another process was faster.
-    fn with_root(
-        core: Core,
-        init: impl for<'x> FnOnce(Alloc<'x>) -> R::At<'x>,
-    ) -> Result<Heap<R>> {
+    fn with_root(core: Core, init: impl for<'x> FnOnce(Alloc<'x>) -> R::At<'x>) -> Result<Heap<R>> {
         let space = Space::new(core);
         let mut session = Session::begin(&space, Wait::Forever)?;
         let catalog = CatalogView::new(session.txn().memory());
@@ -183,4 +180,3 @@ impl Drop for Rootless<'_> {
         }
     }
 }
-

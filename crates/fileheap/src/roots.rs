@@ -55,7 +55,10 @@ pub(crate) fn value<T: Persist>(
 }
 
 /// The address of a T at an offset, if it can be there.
-pub(crate) fn place<T: Persist>(memory: Memory<'_>, offset: u64) -> Result<NonNull<T::At<'static>>> {
+pub(crate) fn place<T: Persist>(
+    memory: Memory<'_>,
+    offset: u64,
+) -> Result<NonNull<T::At<'static>>> {
     let bytes = memory.slice(offset, size_of::<T>() as u64)?;
     let address = bytes.as_ptr().cast_mut().cast::<T::At<'static>>();
     match NonNull::new(address).filter(|address| address.is_aligned()) {
@@ -133,11 +136,7 @@ pub(crate) fn list(catalog: CatalogView<'_>) -> Result<Vec<String>> {
 
 /// Moves a value into memory of its own, behind room for `head` bytes; returns where it lies, and
 /// where its allocation begins.
-pub(crate) fn store<T: Persist>(
-    txn: &WriteTxn,
-    head: u64,
-    value: T::At<'_>,
-) -> Result<(u64, u64)> {
+pub(crate) fn store<T: Persist>(txn: &WriteTxn, head: u64, value: T::At<'_>) -> Result<(u64, u64)> {
     let align = (align_of::<T>() as u64).max(16);
     let head = head.next_multiple_of(align);
     let cell = txn.alloc((head + size_of::<T>() as u64).max(1), align)?;

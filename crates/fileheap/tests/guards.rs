@@ -68,7 +68,8 @@ fn threads_take_turns_and_share_what_they_read() {
     assert_eq!((read.count, read.lines.len()), (101, 101));
     std::thread::scope(|scope| {
         let read = &read;
-        let half = scope.spawn(move || read.lines[..50].iter().map(|line| line.len()).sum::<usize>());
+        let half =
+            scope.spawn(move || read.lines[..50].iter().map(|line| line.len()).sum::<usize>());
         let rest: usize = read.lines[50..].iter().map(|line| line.len()).sum();
         assert_eq!(half.join().unwrap() + rest, 5 + 100 * 100);
     });
@@ -201,10 +202,12 @@ fn a_panic_aborts_and_the_heap_stays_usable() {
         panic!("again");
     });
     assert_eq!(text, "again");
-    let refused: Result<(), std::io::Error> = heap.try_update(|root, _| {
-        root.count = 78;
-        Err(Failed(String::from("no")))
-    }).map_err(|failed: Failed| std::io::Error::other(failed.0));
+    let refused: Result<(), std::io::Error> = heap
+        .try_update(|root, _| {
+            root.count = 78;
+            Err(Failed(String::from("no")))
+        })
+        .map_err(|failed: Failed| std::io::Error::other(failed.0));
     assert_eq!(refused.unwrap_err().to_string(), "no");
     heap.update(|root, _| root.count += 1).unwrap();
     let read = heap.read().unwrap();

@@ -16,7 +16,13 @@ struct Everything<'h> {
 
 fn empty(alloc: Alloc<'_>) -> Everything<'_> {
     let filler = alloc.vec();
-    Everything { vec: alloc.vec(), boxed: None, map: alloc.btree_map(), set: alloc.btree_set(), filler }
+    Everything {
+        vec: alloc.vec(),
+        boxed: None,
+        map: alloc.btree_map(),
+        set: alloc.btree_set(),
+        filler,
+    }
 }
 
 fn small(scratch: &Scratch) -> Heap<Everything<'static>> {

@@ -81,7 +81,11 @@ fn row_explicit_and_implicit_rollback() {
         root.numbers.extend(0..10_000);
         root.map.insert(1, alloc.vec_from([1; 10_000]));
         root.boxed = Some(alloc.boxed([1; 100]));
-        if explicit { guard.abort().unwrap() } else { drop(guard) }
+        if explicit {
+            guard.abort().unwrap()
+        } else {
+            drop(guard)
+        }
         let read = heap.read().unwrap();
         assert_eq!(read.numbers, [1]);
         assert!(read.map.is_empty() && read.boxed.is_none());
@@ -157,7 +161,8 @@ fn row_expansion_on_its_own_while_mapped() {
         .unwrap();
     let before = heap.stat().unwrap().file_bytes;
     for key in 0..40 {
-        heap.update(|root, alloc| drop(root.map.insert(key, alloc.vec_from([1; 1 << 20])))).unwrap();
+        heap.update(|root, alloc| drop(root.map.insert(key, alloc.vec_from([1; 1 << 20]))))
+            .unwrap();
     }
     assert!(heap.stat().unwrap().file_bytes >= before + (40 << 20));
     assert_eq!(std::ptr::from_ref(&*heap.read().unwrap()) as usize, address);

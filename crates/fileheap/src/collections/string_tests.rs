@@ -93,6 +93,6 @@ fn a_string_without_memory_stays_whole() {
 
 #[test]
 fn the_layout_says_where_each_word_is() {
-    let text = String::layout(Budget::endless());
+    let text = String::<Budget>::layout();
     assert!(!text.contains("nowhere") && text.contains("ptr at"), "{text}");
 }

@@ -72,10 +72,9 @@ fn compare(old: &Block<'_>, new: &Block<'_>, found: &mut Vec<String>) {
             Some(it) if it.kind != *kind => {
                 found.push(format!("{name}: `{field}` was {}, is {kind}", it.kind));
             }
-            Some(it) if it.offset != *offset => found.push(format!(
-                "{name}: `{field}` moved from byte {} to {offset}",
-                it.offset
-            )),
+            Some(it) if it.offset != *offset => {
+                found.push(format!("{name}: `{field}` moved from byte {} to {offset}", it.offset))
+            }
             Some(_) => {}
         }
     }

@@ -3,6 +3,7 @@
 use core::borrow::Borrow;
 use core::hash::Hash;
 use core::iter::FusedIterator;
+use core::mem::offset_of;
 use core::ptr;
 
 use allocator_api2::alloc::{Allocator, Global};
@@ -167,22 +168,20 @@ impl<K, V, A: Allocator> HashMap<K, V, A> {
         }
     }
 
-    /// What the words of a map are, found by looking at a real one; and how this program hashes.
-    /// The size of a table of 16 tells how many control bytes the processor looks at together.
-    pub fn layout(alloc: A) -> String
-    where
-        K: Eq + Hash,
-    {
+    /// What the words of a map are, found by looking at a real one, if its allocator has no size;
+    /// what entries look like, and how this program hashes. The size of a table of 16 tells how
+    /// many control bytes the processor looks at together.
+    pub fn layout() -> String {
         let mut probe = Probe::of::<Self>("HashMap");
-        let map = HashMap::<K, V, A> {
-            table: Table::with_capacity_and_hasher_in(14, Seed::fixed([0x5eed_0001, 2]), alloc),
-        };
-        let bytes = map.table.allocation_size();
-        probe.find("seed", &map, 0x5eed_0001);
-        probe.find("mask", &map, 15);
-        probe.find("growth left", &map, 14);
-        probe.find("len", &map, 0);
-        probe.numbers("table of 16", &[bytes, size_of::<(K, V)>()]);
+        let specimen =
+            Table::<u64, u64, Seed>::with_capacity_and_hasher(14, Seed::fixed([0x5eed_0001, 2]));
+        probe.find("seed", &specimen, 0x5eed_0001);
+        probe.find("mask", &specimen, 15);
+        probe.find("growth left", &specimen, 14);
+        probe.find("len", &specimen, 0);
+        probe.numbers("table of 16 in bytes", &[specimen.allocation_size()]);
+        let (key, value) = (offset_of!((K, V), 0), offset_of!((K, V), 1));
+        probe.numbers("entry: size key value", &[size_of::<(K, V)>(), key, value]);
         format!("{}; hashes {}", probe.text(), Seed::probe())
     }
 }

@@ -120,11 +120,8 @@ impl<T, A: Allocator> HashSet<T, A> {
     }
 
     /// What the words of a set are: those of a map without values.
-    pub fn layout(alloc: A) -> String
-    where
-        T: Eq + Hash,
-    {
-        format!("HashSet over {}", HashMap::<T, (), A>::layout(alloc))
+    pub fn layout() -> String {
+        format!("HashSet over {}", HashMap::<T, (), A>::layout())
     }
 }
 
