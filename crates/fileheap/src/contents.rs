@@ -7,7 +7,7 @@ use allocator_api2::alloc::{AllocError, Allocator, Global};
 
 use crate::here::Alloc;
 use crate::shape::Book;
-use crate::{BTreeMap, BTreeSet, Box, Persist, Vec};
+use crate::{BTreeMap, BTreeSet, Box, HashMap, HashSet, Persist, String, Vec, VecDeque};
 
 impl<'x> Alloc<'x> {
     /// An empty vector.
@@ -42,6 +42,30 @@ impl<'x> Alloc<'x> {
         BTreeSet::new_in(self.here())
     }
 
+    /// An empty hash map with a seed of its own.
+    #[must_use]
+    pub fn hash_map<K, V>(self) -> HashMap<'x, K, V> {
+        HashMap::new_in(self.here())
+    }
+
+    /// An empty hash set with a seed of its own.
+    #[must_use]
+    pub fn hash_set<T>(self) -> HashSet<'x, T> {
+        HashSet::new_in(self.here())
+    }
+
+    /// An empty queue.
+    #[must_use]
+    pub fn deque<T>(self) -> VecDeque<'x, T> {
+        VecDeque::new_in(self.here())
+    }
+
+    /// A string with this text.
+    #[must_use]
+    pub fn string(self, text: &str) -> String<'x> {
+        String::from_str_in(text, self.here())
+    }
+
     /// A value in a box.
     #[must_use]
     pub fn boxed<T>(self, value: T) -> Box<'x, T> {
@@ -66,7 +90,7 @@ unsafe impl Allocator for Outside {
 }
 
 /// What a word of a specimen is, by its value.
-fn words<const N: usize>(words: [usize; N], meanings: &[(usize, &str)]) -> String {
+fn words<const N: usize>(words: [usize; N], meanings: &[(usize, &str)]) -> std::string::String {
     let name = |word: &usize| {
         let found = meanings.iter().find(|(value, _)| value == word);
         found.map_or("other", |(_, meaning)| *meaning)
@@ -79,7 +103,7 @@ unsafe impl<T: Persist> Persist for Vec<'_, T> {
     type At<'x> = Vec<'x, T::At<'x>>;
     const ANYWHERE: bool = false;
 
-    fn name() -> String {
+    fn name() -> std::string::String {
         format!("Vec<{}>", T::name())
     }
 
@@ -107,7 +131,7 @@ unsafe impl<T: Persist> Persist for Box<'_, T> {
     type At<'x> = Box<'x, T::At<'x>>;
     const ANYWHERE: bool = false;
 
-    fn name() -> String {
+    fn name() -> std::string::String {
         format!("Box<{}>", T::name())
     }
 
@@ -122,15 +146,18 @@ unsafe impl<T: Persist> Persist for Box<'_, T> {
 
 /// Collections of this crate, which tell their layout themselves.
 macro_rules! told {
-    ($($name:ident<$($param:ident),+>;)*) => {$(
+    ($($name:ident $(<$($param:ident),+>)?;)*) => {$(
         // SAFETY: memory of the heap, owned; `layout` tells where everything lies.
-        unsafe impl<$($param: Persist),+> Persist for $name<'_, $($param),+> {
-            type At<'x> = $name<'x, $($param::At<'x>),+>;
+        unsafe impl$(<$($param: Persist),+>)? Persist for $name<'_, $($($param),+)?> {
+            type At<'x> = $name<'x, $($($param::At<'x>),+)?>;
             const ANYWHERE: bool = false;
 
-            fn name() -> String {
-                let params = [$($param::name()),+];
-                format!("{}<{}>", stringify!($name), params.join(", "))
+            fn name() -> std::string::String {
+                let params: &[std::string::String] = &[$($($param::name()),+)?];
+                match params {
+                    [] => stringify!($name).into(),
+                    _ => format!("{}<{}>", stringify!($name), params.join(", ")),
+                }
             }
 
             fn define(book: &mut Book) {
@@ -138,12 +165,16 @@ macro_rules! told {
                     return;
                 }
                 book.define::<Self>(1, |block| block.fact(&Self::layout()));
-                $($param::define(book);)+
+                $($($param::define(book);)+)?
             }
         }
     )*};
 }
 told! {
+    String;
+    VecDeque<T>;
     BTreeMap<K, V>;
     BTreeSet<T>;
+    HashMap<K, V>;
+    HashSet<T>;
 }

@@ -8,11 +8,11 @@
 //!
 //! # A program
 //! ```
-//! use fileheap::{BTreeMap, Heap, Persist, Vec};
+//! use fileheap::{BTreeMap, Heap, Persist, String};
 //!
 //! #[derive(Persist)]
 //! struct Diary<'h> {
-//!     days: BTreeMap<'h, u32, Vec<'h, u8>>, // in the file, with std's methods
+//!     days: BTreeMap<'h, u32, String<'h>>, // in the file, with std's methods
 //!     visits: u64,
 //! }
 //!
@@ -22,7 +22,7 @@
 //! })?;
 //! heap.update(|diary, alloc| {
 //!     diary.visits += 1; // all of this takes effect, or nothing
-//!     diary.days.insert(20261121, alloc.vec_from(*b"rain"));
+//!     diary.days.insert(20261121, alloc.string("rain"));
 //! })?;
 //! let diary = heap.read()?; // one committed state, as long as this lives
 //! println!("{} visits, {} days", diary.visits, diary.days.len());
@@ -31,9 +31,9 @@
 //!
 //! # Guards
 //! - [`Heap::read`] gives a [`Read`], which derefs to the root. Threads share it by reference.
-//! - [`Heap::write`] gives a [`Write`]: [`root`](Write::root) and [`split`](Write::split) are access
-//!   to the root, [`commit`](Write::commit) ends it, dropping it aborts. One writer at a time over
-//!   all processes; one write guard at a time on a thread.
+//! - [`Heap::write`] gives a [`Write`]: [`root`](Write::root) and [`split`](Write::split) are
+//!   access to the root, [`commit`](Write::commit) ends it, dropping it aborts. One writer at a
+//!   time over all processes; one write guard at a time on a thread.
 //! - [`Heap::update`] is the short form, [`Heap::try_update`] that for closures that can fail.
 //!
 //! What owns memory of the file carries the lifetime `'h` of the access that it was got by. The
@@ -45,12 +45,12 @@
 //! | what happens | what follows |
 //! |---|---|
 //! | a second write guard on a thread, of whichever heap | [`ErrorKind::Nested`], at once |
-//! | reading a heap while this thread writes to it, or the reverse | [`ErrorKind::Nested`], at once |
+//! | reading what this thread writes to, or the reverse | [`ErrorKind::Nested`], at once |
 //! | writing while other threads of the process read, or the reverse | waits, or as [`Wait`] says |
 //! | a panic in a closure, or with a guard alive | the transaction aborts; the heap stays usable |
-//! | no space left | the transaction aborts; [`update`](Heap::update) and [`Write::run`] return it |
+//! | no space left | the transaction aborts; `update` and [`Write::run`] return it |
 //! | a guard is leaked | its transaction stays open till the process ends, then is undone |
-//! | a guard in a forked child | commits are [`ErrorKind::ForkedChild`]; the parent's is untouched |
+//! | a guard in a forked child | a commit is [`ErrorKind::ForkedChild`]; the parent's is untouched |
 //! | the handle is dropped before its guards | guards keep the heap open |
 //! | a guard sent to another thread | does not compile; `&Read` and `&Write` may go |
 //!
@@ -71,8 +71,8 @@
 //!
 //! # Durability
 //! By default a commit returns when the disk has it ([`Durability::Power`]).
-//! [`Durability::Background`] syncs behind, [`Durability::Process`] at checkpoints: then a power cut
-//! may take the last commits, whole ones; the death of the process takes nothing.
+//! [`Durability::Background`] syncs behind, [`Durability::Process`] at checkpoints: a power cut may
+//! then take the last commits, whole ones; the death of the process takes nothing.
 //!
 //! # It is not
 //! - a database: no queries, no server, no replication;
@@ -133,3 +133,11 @@ pub type Box<'h, T> = allocator_api2::boxed::Box<T, Here<'h>>;
 pub type BTreeMap<'h, K, V> = collections::btree::BTreeMap<K, V, Here<'h>>;
 /// An ordered set in a heap; std's methods.
 pub type BTreeSet<'h, T> = collections::btree::BTreeSet<T, Here<'h>>;
+/// A string in a heap; std's methods.
+pub type String<'h> = collections::string::String<Here<'h>>;
+/// A queue with two ends in a heap; std's methods.
+pub type VecDeque<'h, T> = collections::deque::VecDeque<T, Here<'h>>;
+/// A hash map in a heap; std's methods.
+pub type HashMap<'h, K, V> = collections::hash::HashMap<K, V, Here<'h>>;
+/// A hash set in a heap; std's methods.
+pub type HashSet<'h, T> = collections::hash::HashSet<T, Here<'h>>;

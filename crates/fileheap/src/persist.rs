@@ -229,7 +229,8 @@ macro_rules! tuples {
 
             fn define(book: &mut Book) {
                 book.define::<Self>(1, |block| {
-                    $(block.field::<$name>(stringify!($index), std::mem::offset_of!(Self, $index));)*
+                    use std::mem::offset_of;
+                    $(block.field::<$name>(stringify!($index), offset_of!(Self, $index));)*
                 });
                 $($name::define(book);)*
             }

@@ -7,7 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use common::*;
-use fileheap::{BTreeMap, BTreeSet, Box, Durability, ErrorKind, Heap, Persist, Vec, Wait};
+use fileheap::{
+    BTreeMap, BTreeSet, Box, Durability, ErrorKind, HashMap, HashSet, Heap, Persist, String, Vec,
+    VecDeque, Wait,
+};
 
 #[derive(Persist, Debug)]
 struct Store<'h> {
@@ -123,6 +126,67 @@ fn row_collections_persist() {
     })
     .unwrap();
     assert!(heap.read().unwrap().map.is_empty());
+    clean(&heap);
+}
+
+#[derive(Persist)]
+struct Others<'h> {
+    hash: HashMap<'h, String<'h>, u64>,
+    set: HashSet<'h, (u32, bool)>,
+    queue: VecDeque<'h, String<'h>>,
+    empty: HashMap<'h, u8, u8>,
+}
+
+/// In another process: its code, and so what an empty table points at, lies elsewhere.
+#[test]
+fn row_hash_maps_and_queues_persist() {
+    let test = "row_hash_maps_and_queues_persist";
+    let scratch = Scratch::new("row-others");
+    let dir = role().map_or(scratch.0.clone(), |(_, dir)| dir);
+    let path = dir.join("a.heap");
+    if role().is_some() {
+        let heap = Heap::<Others>::open(&path).unwrap();
+        let read = heap.read().unwrap();
+        assert_eq!((read.hash.len(), read.set.len(), read.queue.len()), (1000, 1000, 1000));
+        for number in 0..1000_u32 {
+            assert_eq!(read.hash.get(number.to_string().as_str()), Some(&number.into()));
+            assert!(read.set.contains(&(number, true)));
+            assert_eq!(read.queue[number as usize].as_str(), (999 - number).to_string());
+        }
+        assert!(read.empty.is_empty() && !read.empty.contains_key(&1));
+        assert_eq!(read.empty.iter().count(), 0);
+        drop(read);
+        return heap
+            .update(|root, _| {
+                root.empty.insert(1, 2);
+                (0..1000).for_each(|number: u32| {
+                    root.hash.remove(number.to_string().as_str()).expect("still there");
+                });
+                root.set.clear();
+                root.queue.pop_front();
+            })
+            .unwrap();
+    }
+    let heap = Heap::<Others>::create(&path, |alloc| Others {
+        hash: alloc.hash_map(),
+        set: alloc.hash_set(),
+        queue: alloc.deque(),
+        empty: alloc.hash_map(),
+    })
+    .unwrap();
+    heap.update(|root, alloc| {
+        for number in 0..1000_u32 {
+            root.hash.insert(alloc.string(&number.to_string()), number.into());
+            root.set.insert((number, true));
+            root.queue.push_front(alloc.string(&number.to_string()));
+        }
+    })
+    .unwrap();
+    play(test, "other", &dir).succeeds();
+    let read = heap.read().unwrap();
+    assert_eq!((read.hash.len(), read.set.len(), read.queue.len()), (0, 0, 999));
+    assert_eq!(read.empty[&1], 2);
+    drop(read);
     clean(&heap);
 }
 

@@ -77,10 +77,7 @@ impl<K, V, A: Allocator> BTreeMap<K, V, A> {
     }
 
     /// What the words of a map and its nodes are, as this compiler lays them out.
-    pub fn layout() -> String
-    where
-        A: Clone,
-    {
+    pub fn layout() -> String {
         let mut probe = Probe::of::<Self>("BTreeMap");
         probe.word("root", mem::offset_of!(Self, root));
         probe.word("height", mem::offset_of!(Self, height));

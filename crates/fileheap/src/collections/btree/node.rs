@@ -11,7 +11,7 @@ use core::ptr::{self, NonNull};
 use allocator_api2::alloc::{Allocator, handle_alloc_error};
 
 /// Keys in a full node. Measured against 7, 15, 23 and 31 with numbers and with strings.
-pub(super) const CAPACITY: usize = 11;
+pub(super) const CAPACITY: usize = 23;
 /// A node with fewer keys is filled up or merged when something is removed from it.
 pub(super) const LOW: usize = CAPACITY / 3;
 

@@ -69,10 +69,7 @@ impl<T, A: Allocator> BTreeSet<T, A> {
     }
 
     /// What the words of a set and its nodes are: those of a map without values.
-    pub fn layout() -> String
-    where
-        A: Clone,
-    {
+    pub fn layout() -> String {
         format!("BTreeSet over {}", BTreeMap::<T, (), A>::layout())
     }
 
