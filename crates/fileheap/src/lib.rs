@@ -102,6 +102,8 @@ mod persist;
 mod read;
 mod rel;
 mod roots;
+#[cfg(feature = "serde")]
+pub mod serde;
 mod session;
 pub mod shape;
 mod space;
