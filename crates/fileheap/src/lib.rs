@@ -49,8 +49,8 @@
 //! | writing while other threads of the process read, or the reverse | waits, or as [`Wait`] says |
 //! | a panic in a closure, or with a guard alive | the transaction aborts; the heap stays usable |
 //! | no space left | the transaction aborts; `update` and [`Write::run`] return it |
-//! | a guard is leaked | its transaction stays open till the process ends, then is undone |
-//! | a guard in a forked child | a commit is [`ErrorKind::ForkedChild`]; the parent's is untouched |
+//! | a guard is leaked | its transaction is open till the process ends, then undone |
+//! | a guard in a forked child | commit is [`ErrorKind::ForkedChild`]; the parent's is untouched |
 //! | the handle is dropped before its guards | guards keep the heap open |
 //! | a guard sent to another thread | does not compile; `&Read` and `&Write` may go |
 //!

@@ -49,67 +49,75 @@ fn small(scratch: &Scratch) -> Heap<Everything<'static>> {
 /// One way to use up space, with a container on the stack that unwinding drops.
 type Filling = for<'x> fn(&mut Everything<'x>, Alloc<'x>, u64);
 
+fn vec<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let mut own = alloc.vec();
+    for number in 0..step % 7 * 100 {
+        own.push(number);
+    }
+    root.vec.push(own);
+}
+
+fn boxed<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let one = alloc.boxed([step; 40]);
+    let mut many = alloc.vec();
+    many.push(root.boxed.replace(one));
+    std::mem::forget(many);
+}
+
+fn map<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let mut own = alloc.btree_map();
+    for number in 0..step % 5 * 9 {
+        own.insert(number, alloc.vec_from([1_u8; 30]));
+    }
+    root.map.insert(step.wrapping_mul(0x9e37_79b9_7f4a_7c15), alloc.vec_from([2; 50]));
+    root.map.extend(own.into_iter().map(|(key, value)| (key + step * 50, value)));
+}
+
+fn set<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let mut own = alloc.btree_set();
+    own.extend(0..step % 90);
+    let copy = own.clone();
+    root.set.extend(copy.iter().map(|number| number.wrapping_mul(step << 20)));
+    std::mem::forget(own);
+}
+
+fn hash<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let mut own = alloc.hash_map();
+    for number in 0..step % 5 * 9 {
+        own.insert(number, alloc.string("a text that is not short"));
+    }
+    root.hash.extend(own.clone().into_iter().map(|(key, text)| (key + step * 50, text)));
+    root.hash.entry(step << 40).or_insert_with(|| alloc.string("another"));
+}
+
+fn hash_set<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let mut own = alloc.hash_set();
+    own.extend(0..step % 90);
+    root.hash_set.extend(own.iter().map(|number| number.wrapping_mul(step << 20)));
+    std::mem::forget(own);
+}
+
+fn queue<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let mut own = alloc.deque();
+    for number in 0..step % 9 {
+        own.push_front(alloc.vec_from([number as u8; 90]));
+        own.rotate_left(1);
+    }
+    let mut copy = own.clone();
+    root.queue.append(&mut copy);
+    root.queue.make_contiguous();
+}
+
+fn text<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
+    let mut own = alloc.string("begin");
+    for _ in 0..step % 30 * 10 {
+        own.push_str("more and more");
+    }
+    root.text.push_str(&own);
+    root.text.insert_str(0, "front");
+}
+
 fn fillings() -> [(&'static str, Filling); 8] {
-    fn vec<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let mut own = alloc.vec();
-        for number in 0..step % 7 * 100 {
-            own.push(number);
-        }
-        root.vec.push(own);
-    }
-    fn boxed<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let one = alloc.boxed([step; 40]);
-        let mut many = alloc.vec();
-        many.push(root.boxed.replace(one));
-        std::mem::forget(many);
-    }
-    fn map<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let mut own = alloc.btree_map();
-        for number in 0..step % 5 * 9 {
-            own.insert(number, alloc.vec_from([1_u8; 30]));
-        }
-        root.map.insert(step.wrapping_mul(0x9e37_79b9_7f4a_7c15), alloc.vec_from([2; 50]));
-        root.map.extend(own.into_iter().map(|(key, value)| (key + step * 50, value)));
-    }
-    fn set<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let mut own = alloc.btree_set();
-        own.extend(0..step % 90);
-        let copy = own.clone();
-        root.set.extend(copy.iter().map(|number| number.wrapping_mul(step << 20)));
-        std::mem::forget(own);
-    }
-    fn hash<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let mut own = alloc.hash_map();
-        for number in 0..step % 5 * 9 {
-            own.insert(number, alloc.string("a text that is not short"));
-        }
-        root.hash.extend(own.clone().into_iter().map(|(key, text)| (key + step * 50, text)));
-        root.hash.entry(step << 40).or_insert_with(|| alloc.string("another"));
-    }
-    fn hash_set<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let mut own = alloc.hash_set();
-        own.extend(0..step % 90);
-        root.hash_set.extend(own.iter().map(|number| number.wrapping_mul(step << 20)));
-        std::mem::forget(own);
-    }
-    fn queue<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let mut own = alloc.deque();
-        for number in 0..step % 9 {
-            own.push_front(alloc.vec_from([number as u8; 90]));
-            own.rotate_left(1);
-        }
-        let mut copy = own.clone();
-        root.queue.append(&mut copy);
-        root.queue.make_contiguous();
-    }
-    fn text<'x>(root: &mut Everything<'x>, alloc: Alloc<'x>, step: u64) {
-        let mut own = alloc.string("begin");
-        for _ in 0..step % 30 * 10 {
-            own.push_str("more and more");
-        }
-        root.text.push_str(&own);
-        root.text.insert_str(0, "front");
-    }
     [
         ("vec", vec),
         ("boxed", boxed),
