@@ -242,7 +242,8 @@ impl<A: Allocator> String<A> {
         debug_assert!(self[start..].starts_with(text));
     }
 
-    /// What the words of a string are, found by looking at a real one, if its allocator has no size.
+    /// What the words of a string are, found by looking at a real one (of an allocator without
+    /// size).
     pub fn layout() -> std::string::String {
         let mut probe = Probe::of::<Self>("String");
         let mut specimen = String::from("0123456789");

@@ -36,7 +36,7 @@ fn does_what_the_standard_library_does() {
                 write!(text, "{step:?} {more}").unwrap();
                 write!(plain, "{step:?} {more}").unwrap();
             }
-            10 => (text.extend(more.chars()), plain.extend(more.chars())).0,
+            10 => (text.extend(more.chars()), plain.push_str(more)).0,
             11 => (text.retain(|char| char != 'a'), plain.retain(|char| char != 'a')).0,
             12 => {
                 text = text.clone() + more;

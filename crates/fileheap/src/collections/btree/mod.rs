@@ -1,6 +1,6 @@
 //! An ordered map and an ordered set: a B-tree in memory of any allocator.
 //!
-//! A node has up to 11 entries, keys and values apart, and a pointer to its parent; internal nodes
+//! A node has up to 15 entries, keys and values apart, and a pointer to its parent; internal nodes
 //! have a pointer to each child behind that. What always holds between calls:
 //!
 //! 1. All leaves are at height 0, the root is at the map's `height`; a map that never had an entry

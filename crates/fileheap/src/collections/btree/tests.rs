@@ -170,7 +170,7 @@ fn an_insertion_without_memory_changes_nothing() {
     for count in [0, CAPACITY as u32, 120, 1330] {
         // Before, behind and between what is there.
         for stride in [1, 2, 37] {
-            let key = |more: u32| (more * stride) % (2 * count + 1000) | 1;
+            let key = |more: u32| ((more * stride) % (2 * count + 1000)) | 1;
             at_every_allocation(
                 |budget, census| filled(budget, census, count),
                 |map, census| {

@@ -1,9 +1,9 @@
 //! A hash map and a hash set: hashbrown's table, with a hasher whose answers last.
 //!
 //! A hashbrown table that never had an entry points to an empty table inside the program, and a
-//! program is at other addresses when it runs again. So a table without entries is never looked into
-//! here: readers see an empty map, and before an entry comes, a table without memory is made anew
-//! (`HashMap::awake`).
+//! program is at other addresses when it runs again. So a table without entries is never looked
+//! into here: readers see an empty map, and before an entry comes, a table without memory is made
+//! anew (`HashMap::awake`).
 
 mod map;
 mod map_traits;
