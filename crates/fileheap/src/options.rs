@@ -120,7 +120,10 @@ impl<R: Persist> Options<R> {
     }
 
     /// Makes a heap on a host of the caller's: for tests and simulation.
-    pub fn create_on(
+    ///
+    /// # Safety
+    /// The host's views are memory as its trait says, which nobody else stores to.
+    pub unsafe fn create_on(
         self,
         host: Box<dyn Host>,
         init: impl for<'x> FnOnce(Alloc<'x>) -> R::At<'x>,
@@ -129,7 +132,10 @@ impl<R: Persist> Options<R> {
     }
 
     /// Opens the heap of such a host.
-    pub fn open_on(self, host: Box<dyn Host>) -> Result<Heap<R>> {
+    ///
+    /// # Safety
+    /// As `create_on`.
+    pub unsafe fn open_on(self, host: Box<dyn Host>) -> Result<Heap<R>> {
         let core = Core::open_on(host, &self.engine)?;
         self.attach(core)
     }
