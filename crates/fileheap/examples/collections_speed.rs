@@ -32,12 +32,20 @@ macro_rules! round {
             pairs_in_order.drain(..).for_each(|(key, value)| drop(ordered.insert(key, value)));
         });
         timed("look up at random", &mut || {
-            $shuffled.iter().for_each(|(key, _)| drop(black_box(map.get(key))));
+            $shuffled.iter().for_each(|(key, _)| {
+                black_box(map.get(key));
+            });
         });
         timed("look up what is not there", &mut || {
-            $absent.iter().for_each(|(key, _)| drop(black_box(map.get(key))));
+            $absent.iter().for_each(|(key, _)| {
+                black_box(map.get(key));
+            });
         });
-        timed("iterate", &mut || map.iter().for_each(|entry| drop(black_box(entry))));
+        timed("iterate", &mut || {
+            map.iter().for_each(|entry| {
+                black_box(entry);
+            })
+        });
         timed("clone", &mut || drop(black_box(map.clone())));
         timed("remove at random", &mut || {
             $shuffled.iter().for_each(|(key, _)| drop(black_box(map.remove(key))));
