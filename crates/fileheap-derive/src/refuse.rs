@@ -58,11 +58,15 @@ fn bounds(input: &DeriveInput) -> Result<()> {
 /// Refuses a field whose type shows by its mere form that it cannot be.
 pub fn field(input: &DeriveInput, field: &Field) -> Result<()> {
     let what = match &field.ty {
-        Type::Reference(_) => "a reference is an address in this process: own the value, or point \
-                               at it with `fileheap::Rel`",
+        Type::Reference(_) => {
+            "a reference is an address in this process: own the value, or point \
+                               at it with `fileheap::Rel`"
+        }
         Type::Ptr(_) => "a raw pointer is an address in this process: point with `fileheap::Rel`",
-        Type::BareFn(_) => "a function's address is another one in the next process: store an \
-                            enum that says which function is meant",
+        Type::BareFn(_) => {
+            "a function's address is another one in the next process: store an \
+                            enum that says which function is meant"
+        }
         Type::TraitObject(_) | Type::ImplTrait(_) => {
             "a trait object holds the address of code: use an enum"
         }

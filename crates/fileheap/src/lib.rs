@@ -8,11 +8,11 @@
 //!
 //! # A program
 //! ```
-//! use fileheap::{BTreeMap, Heap, Persist, Vec};
+//! use fileheap::{BTreeMap, Heap, Persist, String};
 //!
 //! #[derive(Persist)]
 //! struct Diary<'h> {
-//!     days: BTreeMap<'h, u32, Vec<'h, u8>>, // in the file, with std's methods
+//!     days: BTreeMap<'h, u32, String<'h>>, // in the file, with std's methods
 //!     visits: u64,
 //! }
 //!
@@ -22,7 +22,7 @@
 //! })?;
 //! heap.update(|diary, alloc| {
 //!     diary.visits += 1; // all of this takes effect, or nothing
-//!     diary.days.insert(20261121, alloc.vec_from(*b"rain"));
+//!     diary.days.insert(20261121, alloc.string("rain"));
 //! })?;
 //! let diary = heap.read()?; // one committed state, as long as this lives
 //! println!("{} visits, {} days", diary.visits, diary.days.len());
@@ -31,9 +31,9 @@
 //!
 //! # Guards
 //! - [`Heap::read`] gives a [`Read`], which derefs to the root. Threads share it by reference.
-//! - [`Heap::write`] gives a [`Write`]: [`root`](Write::root) and [`split`](Write::split) are access
-//!   to the root, [`commit`](Write::commit) ends it, dropping it aborts. One writer at a time over
-//!   all processes; one write guard at a time on a thread.
+//! - [`Heap::write`] gives a [`Write`]: [`root`](Write::root) and [`split`](Write::split) are
+//!   access to the root, [`commit`](Write::commit) ends it, dropping it aborts. One writer at a
+//!   time over all processes; one write guard at a time on a thread.
 //! - [`Heap::update`] is the short form, [`Heap::try_update`] that for closures that can fail.
 //!
 //! What owns memory of the file carries the lifetime `'h` of the access that it was got by. The
@@ -45,12 +45,12 @@
 //! | what happens | what follows |
 //! |---|---|
 //! | a second write guard on a thread, of whichever heap | [`ErrorKind::Nested`], at once |
-//! | reading a heap while this thread writes to it, or the reverse | [`ErrorKind::Nested`], at once |
+//! | reading what this thread writes to, or the reverse | [`ErrorKind::Nested`], at once |
 //! | writing while other threads of the process read, or the reverse | waits, or as [`Wait`] says |
 //! | a panic in a closure, or with a guard alive | the transaction aborts; the heap stays usable |
-//! | no space left | the transaction aborts; [`update`](Heap::update) and [`Write::run`] return it |
-//! | a guard is leaked | its transaction stays open till the process ends, then is undone |
-//! | a guard in a forked child | commits are [`ErrorKind::ForkedChild`]; the parent's is untouched |
+//! | no space left | the transaction aborts; `update` and [`Write::run`] return it |
+//! | a guard is leaked | its transaction is open till the process ends, then undone |
+//! | a guard in a forked child | commit is [`ErrorKind::ForkedChild`]; the parent's is untouched |
 //! | the handle is dropped before its guards | guards keep the heap open |
 //! | a guard sent to another thread | does not compile; `&Read` and `&Write` may go |
 //!
@@ -66,12 +66,13 @@
 //! [`Persist`] says what may live in a file. Its derive refuses references, `std`'s owning types,
 //! locks and addresses, and writes down the type's [`Shape`], which the heap keeps. Opening a heap
 //! with another type is an error that says which field changed; [`Options::migrate`] says how old
-//! becomes new. The [`cookbook`](crate::cookbook) has whole programs.
+//! becomes new. The [`cookbook`] has whole programs;
+//! `compare` says when to take something else.
 //!
 //! # Durability
 //! By default a commit returns when the disk has it ([`Durability::Power`]).
-//! [`Durability::Background`] syncs behind, [`Durability::Process`] at checkpoints: then a power cut
-//! may take the last commits, whole ones; the death of the process takes nothing.
+//! [`Durability::Background`] syncs behind, [`Durability::Process`] at checkpoints: a power cut may
+//! then take the last commits, whole ones; the death of the process takes nothing.
 //!
 //! # It is not
 //! - a database: no queries, no server, no replication;
@@ -85,6 +86,9 @@ pub mod collections;
 mod contents;
 #[cfg(any(doc, doctest))]
 pub mod cookbook;
+#[cfg(doc)]
+#[doc = include_str!("compare.md")]
+pub mod compare {}
 mod current;
 #[doc(hidden)]
 pub mod doctest;

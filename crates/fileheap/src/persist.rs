@@ -9,11 +9,11 @@ use crate::shape::Book;
 /// parameter, which it hands to its fields:
 ///
 /// ```
-/// use fileheap::{BTreeMap, Persist, String};
+/// use fileheap::{BTreeMap, Persist, Vec};
 ///
 /// #[derive(Persist)]
 /// struct Library<'h> {
-///     titles: BTreeMap<'h, u64, String<'h>>,
+///     titles: BTreeMap<'h, u64, Vec<'h, u8>>,
 ///     visits: u64,
 /// }
 /// ```
@@ -229,7 +229,8 @@ macro_rules! tuples {
 
             fn define(book: &mut Book) {
                 book.define::<Self>(1, |block| {
-                    $(block.field::<$name>(stringify!($index), std::mem::offset_of!(Self, $index));)*
+                    use std::mem::offset_of;
+                    $(block.field::<$name>(stringify!($index), offset_of!(Self, $index));)*
                 });
                 $($name::define(book);)*
             }

@@ -133,7 +133,8 @@ fn a_thread_that_ends_with_a_leaked_guard_leaves_its_transaction_open() {
 #[test]
 fn a_guard_in_a_thread_local_aborts_when_its_thread_ends() {
     use std::cell::RefCell;
-    thread_local!(static KEPT: RefCell<Option<fileheap::Write<Notes<'static>>>> = const { RefCell::new(None) });
+    type Kept = RefCell<Option<fileheap::Write<Notes<'static>>>>;
+    thread_local!(static KEPT: Kept = const { RefCell::new(None) });
     let scratch = Scratch::new("thread-local");
     let heap = notes(&scratch, "a.heap");
     let other = heap.clone();

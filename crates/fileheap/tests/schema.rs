@@ -198,11 +198,11 @@ fn shapes_are_what_they_say() {
         "Pair<(u8, Option<u64>), 3> v1:",
         "many @",
         ": [(u8, Option<u64>); 3]\n",
-        "Kind v1: 16 bytes, aligned to 8\n  represented as u8\n  Small\n  Large\n  Large.0: u32\n  \
+        "Kind v1: 24 bytes, aligned to 8\n  represented as u8\n  Small\n  Large\n  Large.0: u32\n  \
          Named = 7\n  Named.number: u64\n  Named.is: bool\n",
         "Plain v1: 1 bytes, aligned to 1\n  represented as its numbers\n  One = 0\n  Seven = 7\n  \
          Eight = 8\n",
-        "Option<u64> v1: 16 bytes, aligned to 8\n  tagged\n",
+        "Option<u64> v1: 16 bytes, aligned to 8\n  tagged\n  some @8 of 16\n",
         "pointer",
     ] {
         assert!(text.contains(part), "{part:?} is missing in\n{text}");

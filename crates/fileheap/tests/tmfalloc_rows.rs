@@ -1,33 +1,15 @@
-//! What TMFAlloc's tests and to-do list name, each as a row of its own.
+//! What TMFAlloc's tests name, each as a row of its own; its to-do list is in tmfalloc_to_do.rs.
 
 mod common;
 
 use std::fs;
 use std::os::unix::fs::FileExt;
-use std::time::{Duration, Instant};
 
+use common::store::{Store, create, empty, open};
 use common::*;
-use fileheap::{BTreeMap, BTreeSet, Box, Durability, ErrorKind, Heap, Persist, Vec, Wait};
-
-#[derive(Persist, Debug)]
-struct Store<'h> {
-    numbers: Vec<'h, u64>,
-    map: BTreeMap<'h, u64, Vec<'h, u8>>,
-    set: BTreeSet<'h, (u8, u32)>,
-    boxed: Option<Box<'h, [u8; 100]>>,
-}
-
-fn empty(alloc: fileheap::Alloc<'_>) -> Store<'_> {
-    Store { numbers: alloc.vec(), map: alloc.btree_map(), set: alloc.btree_set(), boxed: None }
-}
-
-fn create(scratch: &Scratch) -> Heap<Store<'static>> {
-    Heap::<Store>::create(scratch.file("a.heap"), empty).unwrap()
-}
-
-fn open(scratch: &Scratch) -> Heap<Store<'static>> {
-    Heap::<Store>::open(scratch.file("a.heap")).unwrap()
-}
+use fileheap::{
+    BTreeMap, BTreeSet, Box, ErrorKind, HashMap, HashSet, Heap, Persist, String, Vec, VecDeque,
+};
 
 #[test]
 fn row_initialise() {
@@ -126,6 +108,67 @@ fn row_collections_persist() {
     clean(&heap);
 }
 
+#[derive(Persist)]
+struct Others<'h> {
+    hash: HashMap<'h, String<'h>, u64>,
+    set: HashSet<'h, (u32, bool)>,
+    queue: VecDeque<'h, String<'h>>,
+    empty: HashMap<'h, u8, u8>,
+}
+
+/// In another process: its code, and so what an empty table points at, lies elsewhere.
+#[test]
+fn row_hash_maps_and_queues_persist() {
+    let test = "row_hash_maps_and_queues_persist";
+    let scratch = Scratch::new("row-others");
+    let dir = role().map_or(scratch.0.clone(), |(_, dir)| dir);
+    let path = dir.join("a.heap");
+    if role().is_some() {
+        let heap = Heap::<Others>::open(&path).unwrap();
+        let read = heap.read().unwrap();
+        assert_eq!((read.hash.len(), read.set.len(), read.queue.len()), (1000, 1000, 1000));
+        for number in 0..1000_u32 {
+            assert_eq!(read.hash.get(number.to_string().as_str()), Some(&number.into()));
+            assert!(read.set.contains(&(number, true)));
+            assert_eq!(read.queue[number as usize].as_str(), (999 - number).to_string());
+        }
+        assert!(read.empty.is_empty() && !read.empty.contains_key(&1));
+        assert_eq!(read.empty.iter().count(), 0);
+        drop(read);
+        return heap
+            .update(|root, _| {
+                root.empty.insert(1, 2);
+                (0..1000).for_each(|number: u32| {
+                    root.hash.remove(number.to_string().as_str()).expect("still there");
+                });
+                root.set.clear();
+                root.queue.pop_front();
+            })
+            .unwrap();
+    }
+    let heap = Heap::<Others>::create(&path, |alloc| Others {
+        hash: alloc.hash_map(),
+        set: alloc.hash_set(),
+        queue: alloc.deque(),
+        empty: alloc.hash_map(),
+    })
+    .unwrap();
+    heap.update(|root, alloc| {
+        for number in 0..1000_u32 {
+            root.hash.insert(alloc.string(&number.to_string()), number.into());
+            root.set.insert((number, true));
+            root.queue.push_front(alloc.string(&number.to_string()));
+        }
+    })
+    .unwrap();
+    play(test, "other", &dir).succeeds();
+    let read = heap.read().unwrap();
+    assert_eq!((read.hash.len(), read.set.len(), read.queue.len()), (0, 0, 999));
+    assert_eq!(read.empty[&1], 2);
+    drop(read);
+    clean(&heap);
+}
+
 #[test]
 fn row_memory_of_dropped_values_is_reused_at_the_same_address() {
     let scratch = Scratch::new("row-reused");
@@ -161,8 +204,10 @@ fn row_expansion_on_its_own_while_mapped() {
         .unwrap();
     let before = heap.stat().unwrap().file_bytes;
     for key in 0..40 {
-        heap.update(|root, alloc| drop(root.map.insert(key, alloc.vec_from([1; 1 << 20]))))
-            .unwrap();
+        heap.update(|root, alloc| {
+            drop(root.map.insert(key, alloc.vec_from(std::iter::repeat_n(1, 1 << 20))))
+        })
+        .unwrap();
     }
     assert!(heap.stat().unwrap().file_bytes >= before + (40 << 20));
     assert_eq!(std::ptr::from_ref(&*heap.read().unwrap()) as usize, address);
@@ -176,7 +221,7 @@ fn row_limit_is_kept_and_a_shrink_below_what_is_used_refused() {
     let heap = Heap::<Store>::options().limit_bytes(8 << 20).create(&path, empty).unwrap();
     let fill = |bytes| heap.update(move |root, _| root.map.clear_and_fill(bytes));
     fill(4 << 20).unwrap();
-    refused(fill(16 << 20), ErrorKind::LimitReached, &["a.heap", "limit"]);
+    refused(fill(16 << 20), ErrorKind::LimitReached, &["a.heap", "cannot grow"]);
     drop(heap);
     // The limit is the file's: what a later opening asks for neither cuts the heap nor lifts it.
     let heap = Heap::<Store>::options().limit_bytes(1 << 20).open(&path).unwrap();
@@ -353,110 +398,4 @@ fn row_grow_and_shrink_in_place() {
     .unwrap();
     assert!(heap.read().unwrap().numbers.iter().copied().eq(0..1000));
     clean(&heap);
-}
-
-#[test]
-fn row_to_do_races_between_threads() {
-    let scratch = Scratch::new("row-races");
-    let path = scratch.file("a.heap");
-    let options = || Heap::<Store>::options().durability(Durability::Process);
-    let heap = options().create(&path, empty).unwrap();
-    heap.update(|root, _| root.numbers.extend([0, 0])).unwrap();
-    let until = Instant::now() + Duration::from_millis(300);
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            // Each thread has a handle of its own.
-            let heap = options().open(&path).unwrap();
-            scope.spawn(move || {
-                while Instant::now() < until {
-                    if thread % 2 == 0 {
-                        heap.update(|root, _| root.numbers.iter_mut().for_each(|it| *it += 1))
-                            .unwrap();
-                    }
-                    let read = heap.read().unwrap();
-                    assert_eq!(read.numbers[0], read.numbers[1]);
-                }
-            });
-        }
-    });
-    assert!(heap.read().unwrap().numbers[0] > 0);
-}
-
-#[test]
-fn row_to_do_many_processes_read_while_one_writes() {
-    let test = "row_to_do_many_processes_read_while_one_writes";
-    if let Some((_, dir)) = role() {
-        let heap = Heap::<Store>::open(dir.join("a.heap")).unwrap();
-        // The other process has its guard open all the time, and nobody waits.
-        for _ in 0..100 {
-            let read = heap.read_wait(Wait::Try).unwrap();
-            assert_eq!(read.numbers, [1, 2, 3]);
-        }
-        refused(heap.write_wait(Wait::Try), ErrorKind::Busy, &["a.heap"]);
-        return;
-    }
-    let scratch = Scratch::new("row-readers");
-    let heap = create(&scratch);
-    heap.update(|root, _| root.numbers.extend([1, 2, 3])).unwrap();
-    let mut guard = heap.write().unwrap();
-    guard.root().numbers.clear();
-    let readers: [Actor; 3] = std::array::from_fn(|_| play(test, "reader", &scratch.0));
-    readers.into_iter().for_each(Actor::succeeds);
-    guard.commit().unwrap();
-}
-
-#[test]
-fn row_to_do_less_than_64_bytes_quantum() {
-    let scratch = Scratch::new("row-quantum");
-    let heap = create(&scratch);
-    heap.update(|_, alloc| {
-        let boxes: std::vec::Vec<Box<'_, u64>> = (0..1000).map(|n| alloc.boxed(n)).collect();
-        let addresses = boxes.iter().map(|it| std::ptr::from_ref(&**it) as usize);
-        let (low, high) = (addresses.clone().min().unwrap(), addresses.max().unwrap());
-        assert!(high - low < 1000 * 32, "{} bytes for each of 8", (high - low) / 1000);
-    })
-    .unwrap();
-}
-
-/// Bytes that this process handed to `write` and the like, and calls of it, by the kernel's count.
-fn writes() -> (u64, u64) {
-    let text = fs::read_to_string("/proc/self/io").unwrap();
-    let figure = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.trim().parse().unwrap()
-    };
-    (figure("wchar:"), figure("syscw:"))
-}
-
-#[test]
-fn row_to_do_no_sync_for_each_page_and_no_signal_handler() {
-    let test = "row_to_do_no_sync_for_each_page_and_no_signal_handler";
-    if role().is_none() {
-        // Alone in a process, so that the figures are its own.
-        let scratch = Scratch::new("row-syncs");
-        create(&scratch);
-        return play(test, "alone", &scratch.0).succeeds();
-    }
-    let at_first = handlers();
-    let heap = Heap::<Store>::open(role().unwrap().1.join("a.heap")).unwrap();
-    heap.update(|root, _| root.numbers.resize(512 * 1000, 0)).unwrap();
-    let before = writes();
-    heap.update(|root, _| root.numbers.iter_mut().step_by(512).for_each(|it| *it = 1)).unwrap();
-    let after = writes();
-    let (bytes, calls) = (after.0 - before.0, after.1 - before.1);
-    assert!(bytes < 1000 * 4096, "a word in each of 1000 pages is less than the pages: {bytes}");
-    assert!(calls < 20, "{calls} calls for 1000 pages");
-    assert_eq!(handlers(), at_first, "the handlers of Rust's runtime, if any, are still there");
-}
-
-/// What handles the signals that a store to memory can raise.
-fn handlers() -> [usize; 2] {
-    [libc::SIGSEGV, libc::SIGBUS].map(|signal| {
-        let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: asks only; `action` is ours and outlives the call.
-        let asked = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
-        assert_eq!(asked, 0);
-        // SAFETY: the kernel has filled it.
-        unsafe { action.assume_init() }.sa_sigaction
-    })
 }

@@ -1,10 +1,10 @@
 //! Types of the standard library that own memory of the process.
-//! expect: `std::string::String` cannot live in a heap file
-//! expect: `std::vec::Vec<u8>` cannot live in a heap file
-//! expect: `Rc<u8>` cannot live in a heap file
-//! expect: `std::sync::Mutex<u8>` cannot live in a heap file
-//! expect: `Cell<u8>` cannot live in a heap file
-//! expect: `std::boxed::Box<u8>` cannot live in a heap file
+//! expect: String` cannot live in a heap file
+//! expect: Vec<u8>` cannot live in a heap file
+//! expect: Rc<u8>` cannot live in a heap file
+//! expect: Mutex<u8>` cannot live in a heap file
+//! expect: Cell<u8>` cannot live in a heap file
+//! expect: Box<u8>` cannot live in a heap file
 //! expect: use those of `fileheap`
 
 #[derive(fileheap::Persist)]

@@ -1,4 +1,4 @@
-//! A union.
+//! A union is refused.
 //! expect: a union cannot live in a heap file
 
 #[derive(fileheap::Persist)]
