@@ -144,7 +144,13 @@ impl Heap {
     #[must_use]
     pub fn adopt(&self, address: *const u8) -> Option<u64> {
         let offset = (address as u64).wrapping_sub(self.base() as u64);
-        (offset < self.shared.engine.view().reserved_bytes()).then_some(offset)
+        (offset < self.reserved_bytes()).then_some(offset)
+    }
+
+    /// How far the heap's address range goes from there; other mappings do not lie in it.
+    #[must_use]
+    pub fn reserved_bytes(&self) -> u64 {
+        self.shared.engine.view().reserved_bytes()
     }
 
     /// The heap file.
