@@ -77,7 +77,7 @@ rt[["w"]] <- c(1, 2, 3)
 rt[["t"]] <- c("one", "two is longer than twelve bytes")
 w <- edit(rt, "w")
 t <- edit(rt, "t")
-for (round in 1:3) {
+for (round in c(1, 2, 3)) {
   try(with_transaction(rt, {
     w[1] <- 50
     t[1] <- "fifty, which is longer than twelve bytes"
