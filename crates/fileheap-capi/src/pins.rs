@@ -1,0 +1,189 @@
+//! Who is inside: lets threads use what a handle stands for without a lock, and lets another
+//! thread take it away once nobody does.
+//!
+//! A thread makes its pin odd before it looks at a handle and even when it is done: two plain
+//! stores. Who takes something away first makes the handle say so, then has the kernel put a
+//! barrier into every running thread (membarrier), and then waits for pins that are odd. So the
+//! quick side pays nothing for the slow one.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::null;
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    compiler_fence, fence,
+};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// What a thread remembers of the heap it was in last: addresses from `low` on belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Near {
+    pub low: usize,
+    pub bytes: usize,
+    pub handle: usize,
+}
+
+/// One thread's pin. Never freed, handed on when the thread ends.
+#[repr(align(128))]
+pub struct Pin {
+    count: AtomicU64,
+    /// Whose thread it is: a forked child knows its parent's pins, which never move again.
+    process: AtomicU32,
+    near: Cell<Near>,
+    /// Bytes allocated that the heap's own count does not have yet; see `fmalloc`.
+    pub uncounted: Cell<u64>,
+    /// Where `fmalloc` allocates for this thread.
+    pub target: Cell<usize>,
+}
+
+// SAFETY: the cells belong to the one thread that holds the pin; the rest is atomic.
+unsafe impl Sync for Pin {}
+
+const NOWHERE: Near = Near { low: 0, bytes: 0, handle: 0 };
+
+#[derive(Default)]
+struct Pins {
+    all: Vec<&'static Pin>,
+    idle: Vec<&'static Pin>,
+}
+
+static PINS: Mutex<Option<Pins>> = Mutex::new(None);
+/// The kernel has no membarrier for us: threads fence for themselves.
+static FENCED: AtomicBool = AtomicBool::new(false);
+
+fn pins() -> MutexGuard<'static, Option<Pins>> {
+    PINS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Mine(Option<&'static Pin>);
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        let _ = QUICK.try_with(|quick| quick.set(null()));
+        if let Some(pin) = self.0.take() {
+            pins().get_or_insert_default().idle.push(pin);
+        }
+    }
+}
+
+thread_local! {
+    /// Has no destructor: quick to reach.
+    static QUICK: Cell<*const Pin> = const { Cell::new(null()) };
+    static MINE: RefCell<Mine> = const { RefCell::new(Mine(None)) };
+}
+
+/// The calling thread's pin.
+#[inline]
+pub fn mine() -> &'static Pin {
+    let quick = QUICK.get();
+    if quick.is_null() {
+        return enter();
+    }
+    // SAFETY: pins are never freed.
+    unsafe { &*quick }
+}
+
+#[cold]
+fn enter() -> &'static Pin {
+    register();
+    let taken = pins().get_or_insert_default().idle.pop();
+    let pin = taken.unwrap_or_else(|| {
+        let pin: &'static Pin = Box::leak(Box::new(Pin {
+            count: AtomicU64::new(0),
+            process: AtomicU32::new(0),
+            near: Cell::new(NOWHERE),
+            uncounted: Cell::new(0),
+            target: Cell::new(0),
+        }));
+        pins().get_or_insert_default().all.push(pin);
+        pin
+    });
+    pin.near.set(NOWHERE);
+    pin.uncounted.set(0);
+    pin.target.set(0);
+    pin.process.store(std::process::id(), Relaxed);
+    // A thread past its destructors keeps its pin for good.
+    let _ = MINE.try_with(|mine| mine.borrow_mut().0 = Some(pin));
+    QUICK.set(pin);
+    pin
+}
+
+const QUERY: i64 = 0;
+const EXPEDITED: i64 = 1 << 3;
+const REGISTER_EXPEDITED: i64 = 1 << 4;
+
+fn membarrier(command: i64) -> i64 {
+    // SAFETY: the call takes numbers only and changes no memory.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
+}
+
+/// Once in each process, before a first thread can be inside.
+fn register() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let offered = membarrier(QUERY);
+        let wanted = EXPEDITED | REGISTER_EXPEDITED;
+        let ready =
+            offered > 0 && offered & wanted == wanted && membarrier(REGISTER_EXPEDITED) == 0;
+        FENCED.store(!ready, SeqCst);
+    });
+}
+
+/// Being inside; dropped on the way out.
+pub struct Inside(&'static Pin);
+
+impl Pin {
+    /// Goes inside. Not to be nested, and nothing may be waited for meanwhile.
+    #[inline]
+    pub fn enter(&'static self) -> Inside {
+        self.count.store(self.count.load(Relaxed) + 1, Relaxed);
+        if FENCED.load(Relaxed) {
+            fence(SeqCst);
+        }
+        compiler_fence(SeqCst);
+        Inside(self)
+    }
+
+    /// The heap around an address, if this thread was there last.
+    #[inline]
+    pub fn near(&self, address: usize) -> Option<Near> {
+        let near = self.near.get();
+        (address.wrapping_sub(near.low) < near.bytes).then_some(near)
+    }
+
+    pub fn remember(&self, near: Near) {
+        self.near.set(near);
+    }
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        compiler_fence(SeqCst);
+        self.0.count.store(self.0.count.load(Relaxed) + 1, Release);
+    }
+}
+
+/// Returns when every thread that was inside has left. What it is to find no more must be gone
+/// before; the caller itself is outside.
+pub fn wait_until_left() {
+    let me = mine();
+    let pins = pins();
+    let Some(pins) = pins.as_ref() else { return };
+    if pins.all.len() - pins.idle.len() <= 1 {
+        return;
+    }
+    let process = std::process::id();
+    if FENCED.load(SeqCst) || membarrier(EXPEDITED) != 0 {
+        fence(SeqCst);
+    }
+    for pin in pins.all.iter().filter(|pin| !std::ptr::eq(**pin, me)) {
+        let seen = pin.count.load(Acquire);
+        while seen % 2 == 1
+            && pin.count.load(Acquire) == seen
+            && pin.process.load(Relaxed) == process
+        {
+            std::thread::yield_now();
+        }
+    }
+}
