@@ -18,6 +18,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdbool.h>
+/* How to begin a struct: everything 0 but its size. */
+#define FHEAP_OPTIONS_INIT {sizeof(fheap_options), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define FHEAP_ROOT_INIT {sizeof(fheap_root), 0, 0, 0, 0, 0}
+#define FHEAP_STAT_INIT \
+    {sizeof(fheap_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define FHEAP_CHECK_INIT {sizeof(fheap_check_report), 0, 0, 0, 0}
+#define FHEAP_TRIM_INIT {sizeof(fheap_trim_report), 0, 0, 0}
+#define FHEAP_COMPACT_INIT {sizeof(fheap_compact_report), 0, 0}
+
 
 // Open for reading only: stores to the heap are faults.
 #define FHEAP_READ_ONLY 1
@@ -463,12 +472,3 @@ fheap_status fheap_repair(const char *path, int give_up_log, fheap_check_report 
 #endif  // __cplusplus
 
 #endif  /* FILEHEAP_H */
-
-/* How to begin a struct: everything 0 but its size. */
-#define FHEAP_OPTIONS_INIT {sizeof(fheap_options), 0, 0, 0, 0, 0, 0, 0, 0, 0}
-#define FHEAP_ROOT_INIT {sizeof(fheap_root), 0, 0, 0, 0, 0}
-#define FHEAP_STAT_INIT \
-    {sizeof(fheap_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-#define FHEAP_CHECK_INIT {sizeof(fheap_check_report), 0, 0, 0, 0}
-#define FHEAP_TRIM_INIT {sizeof(fheap_trim_report), 0, 0, 0}
-#define FHEAP_COMPACT_INIT {sizeof(fheap_compact_report), 0, 0}

@@ -12,6 +12,10 @@
 #define PAGE_SIZE 4096
 #endif
 
+/* How to begin the struct: everything 0 but its size. */
+#define FM_OPTIONS_INIT {sizeof(struct fm_options), 0, 0, 0, 0, 0}
+
+
 // For fm_options.commit_bytes: only fmalloc_sync, fmalloc_close and exit commit.
 #define FM_NEVER UINT64_MAX
 
@@ -83,5 +87,3 @@ int fmalloc_close(struct fm_info *info);
 #endif  // __cplusplus
 
 #endif  /* FILEHEAP_FMALLOC_H */
-
-#define FM_OPTIONS_INIT {sizeof(struct fm_options), 0, 0, 0, 0, 0}

@@ -32,7 +32,7 @@ pub extern "C" fn fheap_base_of(address: *const c_void) -> *mut c_void {
 /// Whether an address lies in an open heap. Never an error.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_is_inside(address: *const c_void) -> c_int {
-    value(0, || Ok(table::around(address as usize).is_ok().into()))
+    value(0, || Ok(table::find(address as usize).is_some().into()))
 }
 
 #[cold]

@@ -109,23 +109,28 @@ pub fn remove(handle: usize) -> Result<()> {
     Ok(())
 }
 
-/// The heap whose addresses an address is among.
-pub fn around(address: usize) -> Result<Near> {
+/// The heap whose addresses an address is among, if it is open.
+pub fn find(address: usize) -> Option<Near> {
     if let Some(near) = pins::mine().near(address).filter(|near| is_open(near.handle)) {
-        return Ok(near);
+        return Some(near);
     }
     let owned = owned();
-    let found = owned
+    let (&handle, state) = owned
         .iter()
         .flat_map(|owned| &owned.by_handle)
-        .find(|(_, state)| address.wrapping_sub(state.base) < state.reserved_bytes);
-    let Some((&handle, state)) = found else {
-        let text = format!("the address {address:#x} lies in no open heap");
-        return Err(Error::new(ErrorKind::BadPointer, text));
-    };
+        .find(|(_, state)| address.wrapping_sub(state.base) < state.reserved_bytes)?;
     let near = Near { low: state.base, bytes: state.reserved_bytes, handle };
     pins::mine().remember(near);
-    Ok(near)
+    Some(near)
+}
+
+/// The same; an error if there is none.
+#[inline]
+pub fn around(address: usize) -> Result<Near> {
+    find(address).ok_or_else(|| {
+        let text = format!("the address {address:#x} lies in no open heap");
+        Error::new(ErrorKind::BadPointer, text)
+    })
 }
 
 fn is_open(handle: usize) -> bool {
