@@ -20,14 +20,14 @@ pub(crate) fn offset(state: &State, address: *const c_void) -> u64 {
     (address as usize).wrapping_sub(state.base) as u64
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn alloc(heap: usize, bytes: usize, align: u64) -> Result<*mut c_void> {
     in_txn(heap, |_, txn| {
         txn.inner.alloc(bytes as u64, align).map(|offset| txn.inner.resolve(offset).cast())
     })
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn free(heap: usize, address: *mut c_void) -> Result<()> {
     if address.is_null() {
         return Ok(());

@@ -149,7 +149,7 @@ fn panicked(cause: &(dyn std::any::Any + Send)) -> fheap_status {
 }
 
 /// Runs what a function does; no error and no panic gets past it.
-#[inline]
+#[inline(always)]
 pub(crate) fn value<T>(failed: T, body: impl FnOnce() -> Result<T>) -> T {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => value,
@@ -165,7 +165,7 @@ pub(crate) fn value<T>(failed: T, body: impl FnOnce() -> Result<T>) -> T {
 }
 
 /// The same for functions whose answer is a status.
-#[inline]
+#[inline(always)]
 pub(crate) fn status(body: impl FnOnce() -> Result<()>) -> fheap_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => FHEAP_OK,

@@ -1,15 +1,15 @@
 //! Who is inside: lets threads use what a handle stands for without a lock, and lets another
 //! thread take it away once nobody does.
 //!
-//! A thread makes its pin odd before it looks at a handle and even when it is done: two plain
-//! stores. Who takes something away first makes the handle say so, then has the kernel put a
-//! barrier into every running thread (membarrier), and then waits for pins that are odd. So the
-//! quick side pays nothing for the slow one.
+//! A thread stores the handle into its pin before it looks at what the handle stands for, and 0
+//! when it is done: two plain stores. Who takes something away first makes the handle say so, then
+//! has the kernel put a barrier into every running thread (membarrier), and then waits for pins
+//! that still name it. So the quick side pays nothing for the slow one.
 
 use std::cell::{Cell, RefCell};
 use std::ptr::null;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64,
+    AtomicBool, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     compiler_fence, fence,
 };
@@ -26,7 +26,8 @@ pub struct Near {
 /// One thread's pin. Never freed, handed on when the thread ends.
 #[repr(align(128))]
 pub struct Pin {
-    count: AtomicU64,
+    /// The handle its thread is inside with, or 0.
+    inside: AtomicUsize,
     /// Whose thread it is: a forked child knows its parent's pins, which never move again.
     process: AtomicU32,
     near: Cell<Near>,
@@ -89,7 +90,7 @@ fn enter() -> &'static Pin {
     let taken = pins().get_or_insert_default().idle.pop();
     let pin = taken.unwrap_or_else(|| {
         let pin: &'static Pin = Box::leak(Box::new(Pin {
-            count: AtomicU64::new(0),
+            inside: AtomicUsize::new(0),
             process: AtomicU32::new(0),
             near: Cell::new(NOWHERE),
             uncounted: Cell::new(0),
@@ -134,9 +135,9 @@ pub struct Inside(&'static Pin);
 
 impl Pin {
     /// Goes inside. Not to be nested, and nothing may be waited for meanwhile.
-    #[inline]
-    pub fn enter(&'static self) -> Inside {
-        self.count.store(self.count.load(Relaxed) + 1, Relaxed);
+    #[inline(always)]
+    pub fn enter(&'static self, handle: usize) -> Inside {
+        self.inside.store(handle, Relaxed);
         if FENCED.load(Relaxed) {
             fence(SeqCst);
         }
@@ -157,16 +158,15 @@ impl Pin {
 }
 
 impl Drop for Inside {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        compiler_fence(SeqCst);
-        self.0.count.store(self.0.count.load(Relaxed) + 1, Release);
+        self.0.inside.store(0, Release);
     }
 }
 
-/// Returns when every thread that was inside has left. What it is to find no more must be gone
-/// before; the caller itself is outside.
-pub fn wait_until_left() {
+/// Returns when every thread has left that was inside with a handle of those. What they are to
+/// find no more must be gone before; the caller itself is outside.
+pub fn wait_until_left(those: impl Fn(usize) -> bool) {
     let me = mine();
     let pins = pins();
     let Some(pins) = pins.as_ref() else { return };
@@ -177,12 +177,13 @@ pub fn wait_until_left() {
     if FENCED.load(SeqCst) || membarrier(EXPEDITED) != 0 {
         fence(SeqCst);
     }
-    for pin in pins.all.iter().filter(|pin| !std::ptr::eq(**pin, me)) {
-        let seen = pin.count.load(Acquire);
-        while seen % 2 == 1
-            && pin.count.load(Acquire) == seen
-            && pin.process.load(Relaxed) == process
-        {
+    let others = pins.all.iter().filter(|pin| !std::ptr::eq(**pin, me));
+    for pin in others.filter(|pin| pin.process.load(Relaxed) == process) {
+        loop {
+            let inside = pin.inside.load(Acquire);
+            if inside == 0 || !those(inside) {
+                break;
+            }
             std::thread::yield_now();
         }
     }

@@ -26,8 +26,13 @@ struct Place {
     state: AtomicPtr<State>,
 }
 
-static TABLE: [Place; PLACES] =
-    [const { Place { handle: AtomicUsize::new(0), state: AtomicPtr::new(null_mut()) } }; PLACES];
+/// Place 0 stays empty: that is where NULL leads, and it says neither that nor 0.
+static TABLE: [Place; PLACES] = {
+    let mut table = [const { Place { handle: AtomicUsize::new(0), state: AtomicPtr::new(null_mut()) } };
+        PLACES];
+    table[0].handle = AtomicUsize::new(2);
+    table
+};
 
 /// Who owns what the table points at.
 #[derive(Default)]
@@ -62,17 +67,17 @@ pub fn add(heap: Heap) -> Result<usize> {
     let state = known.unwrap_or_else(|| Arc::new(State::new(heap)));
     let index = match owned.free.pop() {
         Some(index) => index,
-        None if owned.uses.len() < PLACES => {
+        None if owned.uses.len() + 1 < PLACES => {
             owned.uses.push(0);
-            owned.uses.len() - 1
+            owned.uses.len()
         }
         None => {
             let text = format!("{PLACES} handles of heaps are open already");
             return Err(Error::new(ErrorKind::LimitReached, text).advice("close some"));
         }
     };
-    owned.uses[index] += 1;
-    let handle = owned.uses[index] * STEP + index * 2 + 1;
+    owned.uses[index - 1] += 1;
+    let handle = owned.uses[index - 1] * STEP + index * 2 + 1;
     let place = place(handle);
     place.state.store(Arc::as_ptr(&state).cast_mut(), SeqCst);
     place.handle.store(handle, SeqCst);
@@ -102,7 +107,7 @@ pub fn remove(handle: usize) -> Result<()> {
     let mut owned = owned();
     let Some(owned) = owned.as_mut() else { return Ok(()) };
     place(handle).handle.store(0, SeqCst);
-    pins::wait_until_left();
+    pins::wait_until_left(|inside| inside == handle);
     if owned.by_handle.remove(&handle).is_some() {
         owned.free.push(handle / 2 % PLACES);
     }
@@ -137,14 +142,20 @@ fn is_open(handle: usize) -> bool {
     place(handle).handle.load(Relaxed) == handle
 }
 
+/// Whether a thread that is inside with a handle may be using this open heap. A handle that is
+/// being closed counts: its place is not given away before nobody is inside with it.
+pub fn may_use(handle: usize, state: &State) -> bool {
+    std::ptr::eq(place(handle).state.load(SeqCst), state)
+}
+
 /// Works in the write transaction that is open in a heap, beside other threads that do so.
-#[inline]
+#[inline(always)]
 pub fn in_txn<R>(handle: usize, work: impl Fn(&State, &Txn) -> Result<R>) -> Result<R> {
     loop {
         {
-            let _inside = pins::mine().enter();
+            let _inside = pins::mine().enter(handle);
             let place = place(handle);
-            if handle != 0 && place.handle.load(Acquire) == handle {
+            if place.handle.load(Acquire) == handle {
                 // SAFETY: while the place says so and we are inside, the state lives.
                 let state = unsafe { &*place.state.load(Acquire) };
                 if let Some(txn) = state.current() {
@@ -152,16 +163,23 @@ pub fn in_txn<R>(handle: usize, work: impl Fn(&State, &Txn) -> Result<R>) -> Res
                 }
             }
         }
-        state(handle)?.settle()?;
+        settle(handle)?;
     }
+}
+
+/// Waits until the transaction is open to all again; an error if there is none.
+#[cold]
+#[inline(never)]
+fn settle(handle: usize) -> Result<()> {
+    state(handle)?.settle()
 }
 
 /// Reads what never changes of an open heap.
 #[inline]
 pub fn look<R>(handle: usize, none: R, read: impl FnOnce(&State) -> R) -> R {
-    let _inside = pins::mine().enter();
+    let _inside = pins::mine().enter(handle);
     let place = place(handle);
-    if handle == 0 || place.handle.load(Acquire) != handle {
+    if place.handle.load(Acquire) != handle {
         return none;
     }
     // SAFETY: as in `in_txn`.

@@ -23,12 +23,20 @@ namespace fileheap {
 /// whatever pointers their allocator has. Specialise it for types of your own.
 template <class T> struct holds_addresses : std::is_pointer<T> {};
 
-#if defined(__GLIBCXX__)
+#if defined(_GLIBCXX_DEBUG)
+#error "containers of libstdc++'s debug mode hold the addresses of their iterators"
+#elif defined(__GLIBCXX__)
 template <class V> struct holds_addresses<std::_Rb_tree_node<V>> : std::true_type {};
 template <class V> struct holds_addresses<std::_List_node<V>> : std::true_type {};
 template <class V> struct holds_addresses<std::_Fwd_list_node<V>> : std::true_type {};
 template <class V, bool C>
 struct holds_addresses<std::__detail::_Hash_node<V, C>> : std::true_type {};
+#elif defined(_LIBCPP_VERSION)
+// The strings of libc++ keep their pointer in a union, where none but an address can stand.
+template <> struct holds_addresses<char> : std::true_type {};
+template <> struct holds_addresses<wchar_t> : std::true_type {};
+template <> struct holds_addresses<char16_t> : std::true_type {};
+template <> struct holds_addresses<char32_t> : std::true_type {};
 #endif
 
 /// Eight bytes: its distance to the first byte of its heap, or nothing: then it allocates in the

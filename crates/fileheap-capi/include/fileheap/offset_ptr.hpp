@@ -14,9 +14,9 @@ namespace fileheap {
 
 /// Works at any mapping, in any thread, for several heaps at once, in the file and on the stack:
 /// the distance from the pointer itself is the same wherever the heap lies, and copying computes
-/// it anew. Distance 0 is NULL, so zeroed memory is NULL; a pointer to itself cannot be had.
-/// Tests against NULL and comparisons of a pointer with itself never decode; `*` and `->` do not
-/// look for NULL. It is not to be copied by memcpy.
+/// it anew. What is stored is the distance less 1: 0 is NULL, and so is zeroed memory, since
+/// nothing begins one byte behind the pointer's own first byte. Tests against NULL do not decode,
+/// `*` and `->` do not look for NULL. It is not to be copied by memcpy.
 template <class T> class offset_ptr {
     template <class U>
     using if_converts = std::enable_if_t<std::is_convertible_v<U *, T *> && !std::is_same_v<U, T>>;
@@ -32,38 +32,35 @@ public:
     template <class U> using rebind = offset_ptr<U>;
 
     offset_ptr() noexcept = default;
-    offset_ptr(std::nullptr_t) noexcept {}
-    offset_ptr(T *to) noexcept : distance_(encode(to)) {}
-    offset_ptr(const offset_ptr &other) noexcept : distance_(encode(other.get())) {}
+    offset_ptr(T *to) noexcept : stored_(encode(to)) {}
+    offset_ptr(const offset_ptr &other) noexcept : stored_(encode(other.get())) {}
     template <class U, class = if_converts<U>>
-    offset_ptr(const offset_ptr<U> &other) noexcept : distance_(encode(other.get())) {}
+    offset_ptr(const offset_ptr<U> &other) noexcept : stored_(encode(other.get())) {}
     /// As static_cast does: from void to something, from base to derived.
     template <class U, class = void,
               class = std::enable_if_t<!std::is_convertible_v<U *, T *>,
                                        decltype(static_cast<T *>(std::declval<U *>()), void())>>
     explicit offset_ptr(const offset_ptr<U> &other) noexcept
-        : distance_(encode(static_cast<T *>(other.get()))) {}
+        : stored_(encode(static_cast<T *>(other.get()))) {}
 
     offset_ptr &operator=(const offset_ptr &other) noexcept { return *this = other.get(); }
     offset_ptr &operator=(T *to) noexcept {
-        distance_ = encode(to);
-        return *this;
-    }
-    offset_ptr &operator=(std::nullptr_t) noexcept {
-        distance_ = 0;
+        stored_ = encode(to);
         return *this;
     }
 
     /// The address, here and now.
-    T *get() const noexcept { return distance_ == 0 ? nullptr : decode(); }
+    T *get() const noexcept { return stored_ == 0 ? nullptr : decode(); }
+    /// libstdc++'s strings take their pointers for addresses.
+    operator T *() const noexcept { return get(); }
     reference operator*() const noexcept { return *decode(); }
     T *operator->() const noexcept { return decode(); }
     template <class U = T, class = std::enable_if_t<!std::is_void_v<U>>>
     U &operator[](difference_type index) const noexcept {
         return decode()[index];
     }
-    explicit operator bool() const noexcept { return distance_ != 0; }
-    bool operator!() const noexcept { return distance_ == 0; }
+    explicit operator bool() const noexcept { return stored_ != 0; }
+    bool operator!() const noexcept { return stored_ == 0; }
 
     static offset_ptr pointer_to(std::conditional_t<std::is_void_v<T>, nothing, T> &to) noexcept {
         return offset_ptr(std::addressof(to));
@@ -103,15 +100,15 @@ public:
 
 private:
     T *decode() const noexcept {
-        return reinterpret_cast<T *>(reinterpret_cast<std::uintptr_t>(this) + distance_);
+        return reinterpret_cast<T *>(reinterpret_cast<std::uintptr_t>(this) + stored_ + 1);
     }
     std::uintptr_t encode(const volatile void *to) const noexcept {
         const auto distance =
             reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(this);
-        return to == nullptr ? 0 : distance;
+        return to == nullptr ? 0 : distance - 1;
     }
 
-    std::uintptr_t distance_ = 0;
+    std::uintptr_t stored_ = 0;
 };
 
 #define FILEHEAP_COMPARE(op)                                                                       \
