@@ -73,6 +73,13 @@ struct Open {
 }
 
 static OPEN: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
+/// Every `fm_info` there ever was: programs may look at one that they closed.
+static INFOS: Mutex<Vec<Info>> = Mutex::new(Vec::new());
+struct Info(*mut fm_info);
+
+// SAFETY: kept, and never followed.
+unsafe impl Send for Info {}
+
 /// Where threads allocate that named no target: in the file that was opened or named last.
 static TARGET: AtomicUsize = AtomicUsize::new(0);
 
@@ -131,6 +138,7 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
     });
     let (state, txn, offset, is_new) = ready.inspect_err(|_| drop(table::remove(heap)))?;
     let info = Box::into_raw(Box::new(fm_info { mem: state.heap.resolve(offset).cast() }));
+    INFOS.lock().unwrap_or_else(PoisonError::into_inner).push(Info(info));
     let commit_bytes = or(said.commit_bytes, COMMIT_BYTES);
     let process = std::process::id();
     open_files().insert(info as usize, Open { heap, txn, state, commit_bytes, process });
