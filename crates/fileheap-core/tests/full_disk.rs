@@ -38,11 +38,15 @@ fn ballast(dir: &Path, left: u64) -> std::path::PathBuf {
 }
 
 fn as_actor(test: &str, kilobytes: u64, body: impl Fn(&Path)) {
+    as_actor_on(test, &|dir| small_disk(dir, kilobytes), body);
+}
+
+fn as_actor_on(test: &str, mount: &dyn Fn(&Path), body: impl Fn(&Path)) {
     if let Some((_, dir)) = role() {
         // SAFETY: takes an integer only.
         let unshared = unsafe { libc::unshare(libc::CLONE_NEWNS) };
         assert_eq!(unshared, 0, "a mount namespace needs root");
-        small_disk(&dir, kilobytes);
+        mount(&dir);
         body(&dir);
         return;
     }
@@ -184,6 +188,121 @@ fn opening_creating_checking_and_trimming_work_on_a_full_disk() {
         fs::remove_file(ballast).unwrap();
         assert_eq!(root(&Heap::open(&path, &Options::new()).unwrap()), 2);
     });
+}
+
+/// A copy without the blocks that are all zero, and without the bulletin: backups have none.
+fn copy_with_holes(from: &Path, to: &Path) {
+    use std::os::unix::fs::FileExt;
+    let bytes = fs::read(from).unwrap();
+    let file = fs::File::create(to).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+    for (index, block) in bytes.chunks(4096).enumerate() {
+        let bulletin = from.extension().is_some_and(|it| it == "heap") && (4..16).contains(&index);
+        if !bulletin && block.iter().any(|&byte| byte != 0) {
+            file.write_all_at(block, index as u64 * 4096).unwrap();
+        }
+    }
+}
+
+#[test]
+fn copies_with_holes_meet_a_full_disk_with_errors() {
+    // Not on tmpfs, where even a private page over a hole takes space.
+    let disk = |dir: &Path| image_disk(dir, "ext4", 48, &["-q"]);
+    as_actor_on("copies_with_holes_meet_a_full_disk_with_errors", &disk, |dir| {
+        let path = dir.join("made.heap");
+        let options = Options::new().durability(Durability::Process);
+        let made = Heap::create(&path, &options).unwrap();
+        put_root(&made, 1);
+        let mut txn = made.begin_write().unwrap();
+        let direct = txn.alloc_direct(4 << 20, true).unwrap().offset;
+        let plain = txn.alloc_zeroed(4 << 20, 64).unwrap();
+        txn.commit_and_continue().unwrap();
+        let free = txn.alloc_zeroed(4 << 20, 64).unwrap();
+        txn.commit_and_continue().unwrap();
+        txn.free(free).unwrap();
+        txn.commit().unwrap();
+        made.checkpoint().unwrap();
+        put_root(&made, 2);
+        for (turn, left) in [0, 40, 200, 700, 3000, 12_000].into_iter().enumerate() {
+            let copy = dir.join(format!("{turn}.heap"));
+            for end in ["", "-log0", "-log1"] {
+                if with_end(&path, end).exists() {
+                    copy_with_holes(&with_end(&path, end), &with_end(&copy, end));
+                }
+            }
+            let ballast = ballast(dir, left);
+            // Every way to store to the file in place. A signal would end this process.
+            let work = || -> Result<()> {
+                let heap = Heap::open(&copy, &options)?;
+                assert_eq!(root(&heap), 2);
+                let txn = heap.begin_write()?;
+                fill(&txn, plain, 4 << 20, 3); // private: needs no disk
+                txn.abort()?;
+                for value in 3..200 {
+                    let txn = heap.begin_tracked(Wait::Forever)?;
+                    set(&txn, txn.face_root(0), value);
+                    txn.commit()?;
+                }
+                let txn = heap.begin_write()?;
+                txn.enlist(direct)?;
+                fill(&txn, direct, 4096, 4);
+                txn.commit()?;
+                let mut txn = heap.begin_write()?;
+                txn.open_direct(direct)?;
+                fill(&txn, direct, 4 << 20, 5);
+                let fresh = txn.alloc_direct(4 << 20, false)?.offset;
+                fill(&txn, fresh, 4 << 20, 6);
+                txn.commit_and_continue()?;
+                drop(txn);
+                clean(&heap);
+                heap.close()
+            };
+            match work() {
+                Ok(()) => assert!(left > 10_000, "{left} KiB were enough"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::DiskFull, "{left} KiB left: {error}");
+                    assert!(left < 10_000, "{left} KiB left: {error}");
+                }
+            }
+            fs::remove_file(ballast).unwrap();
+            let heap = Heap::open(&copy, &options).unwrap();
+            assert!(root(&heap) >= 2);
+            clean(&heap);
+            drop(heap);
+            for end in ["", "-log0", "-log1"] {
+                let _ = fs::remove_file(with_end(&copy, end));
+            }
+        }
+    });
+}
+
+#[test]
+fn the_limit_on_file_size_is_an_error_not_a_signal() {
+    const TEST: &str = "the_limit_on_file_size_is_an_error_not_a_signal";
+    if let Some((_, dir)) = role() {
+        let limit = libc::rlimit { rlim_cur: 6 << 20, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: limit is a valid rlimit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+        let sizes: [&[u64]; 3] = [&[100, 900, 20_000], &[70_000, 300_000], &[2 << 20]];
+        for (turn, sizes) in sizes.into_iter().enumerate() {
+            let path = dir.join(format!("{turn}.heap"));
+            // The log meets the limit, too.
+            let options = Options::new().log_bytes(if turn == 1 { 1 << 40 } else { 64 << 10 });
+            let heap = Heap::create(&path, &options).unwrap();
+            put_root(&heap, 1);
+            let (committed, error) = until_full(&heap, sizes, turn == 0);
+            refused(Err::<(), _>(error), ErrorKind::DiskFull, &[".heap", "File too large"]);
+            assert_eq!(root(&heap), committed);
+            assert!(committed > 1 || turn == 2);
+            clean(&heap);
+            assert!(fs::metadata(&path).unwrap().len() <= 6 << 20);
+            heap.close().unwrap();
+            assert_eq!(root(&Heap::open(&path, &options).unwrap()), committed);
+        }
+        return;
+    }
+    let scratch = Scratch::new(TEST);
+    play(TEST, "actor", &scratch.0).succeeds();
 }
 
 fn is_copy(file: &std::io::Result<fs::DirEntry>) -> bool {

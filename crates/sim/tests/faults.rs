@@ -1,4 +1,4 @@
-//! The n-th change of a file fails, for every n, once and for good, broken and full.
+//! The n-th change of a file fails, for every n, once and for good: broken, full, over quota.
 
 use fileheap_core::Options;
 use fileheap_sim::faults::{Fault, Outcome, suffer};
@@ -41,4 +41,14 @@ fn full_once() {
 #[test]
 fn full_for_good() {
     every(libc::ENOSPC, true);
+}
+
+#[test]
+fn over_quota_once() {
+    every(libc::EDQUOT, false);
+}
+
+#[test]
+fn over_quota_for_good() {
+    every(libc::EDQUOT, true);
 }

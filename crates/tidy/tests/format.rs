@@ -110,8 +110,10 @@ fn of_logs_and_processes() -> Vec<Layout> {
                 flags: u32,
                 salt: u64,
                 txn: u64,
+                durable_txn: u64,
                 frame_bytes: u64,
-                record_count: u64,
+                record_count: u32,
+                head_crc: u32,
             }
         ),
         layout!("F6 Record", Record { offset: u64, span: u64 }),

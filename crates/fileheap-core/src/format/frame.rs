@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use super::{Plain, short_checksum};
+use super::{Plain, checksum, short_checksum};
 
 /// The frame closes its transaction.
 pub const FRAME_COMMIT: u32 = 1;
@@ -65,15 +65,28 @@ pub struct FrameHeader {
     pub salt: u64,
     /// The transaction.
     pub txn: u64,
+    /// Every transaction up to this one was on the disk before this frame was written.
+    pub durable_txn: u64,
     /// Length of the whole frame.
     pub frame_bytes: u64,
     /// Number of records.
-    pub record_count: u64,
+    pub record_count: u32,
+    /// Makes the header believable without the frame before it.
+    pub head_crc: u32,
 }
 
 // SAFETY: repr(C), integers only, no padding (asserted below).
 unsafe impl Plain for FrameHeader {}
-const _: () = assert!(size_of::<FrameHeader>() == 40);
+const _: () = assert!(size_of::<FrameHeader>() == 48);
+
+impl FrameHeader {
+    /// What `head_crc` is to be for a frame at `position` in a log of the heap `uuid`.
+    #[must_use]
+    pub fn head_checksum(&self, uuid: &[u8; 16], position: u64) -> u32 {
+        let place = checksum(checksum(0, uuid), &position.to_le_bytes());
+        checksum(place, &self.as_bytes()[offset_of!(Self, flags)..offset_of!(Self, head_crc)])
+    }
+}
 
 /// What a record says of its range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -150,6 +150,9 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
     if !host.is_current().map_err(|error| Error::os("cannot look at the heap file", error))? {
         return Err(Error::new(ErrorKind::Replaced, "another file took the name of this heap"));
     }
+    // It is a heap. One that other programs copied may have holes here.
+    let reserved = host.board().reserve();
+    reserved.map_err(|error| Error::os("cannot reserve disk space for the bulletin", error))?;
     // Read again: before the door was ours somebody may have left and carried the log home.
     let superblock = identity::judge(&**host.data())?;
     let view = map(&*host, &superblock.0, options)?;
@@ -162,6 +165,7 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
         writable: options.writable,
         log_bytes: options.log_bytes,
         private_bytes: options.private_bytes.unwrap_or_else(|| physical_bytes() / 16),
+        accept_loss: options.accept_loss,
     });
     let recovered = if alone { engine.recover() } else { Ok(Default::default()) };
     let opened = engine.open_door();

@@ -19,6 +19,8 @@ pub struct Options {
     pub(super) network: bool,
     pub(super) mode: u32,
     pub(super) door_wait: Duration,
+    /// Repair only.
+    pub(super) accept_loss: bool,
 }
 
 impl Default for Options {
@@ -35,6 +37,7 @@ impl Default for Options {
             network: false,
             mode: 0o666,
             door_wait: Duration::from_secs(60),
+            accept_loss: false,
         }
     }
 }

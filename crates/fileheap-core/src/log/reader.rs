@@ -116,11 +116,11 @@ impl<'a> FrameScan<'a> {
             return Ok(None);
         }
         let header = FrameHeader::from_bytes(self.bytes(at.position, head));
-        let records = header.record_count.saturating_mul(size_of::<Record>() as u64);
+        let records = u64::from(header.record_count) * size_of::<Record>() as u64;
         let plausible = header.salt == at.salt
             && header.txn == at.txn
             && header.frame_bytes % 8 == 0
-            && header.frame_bytes >= records.saturating_add(head as u64)
+            && header.frame_bytes >= records + head as u64
             && header.frame_bytes <= self.file_bytes.saturating_sub(at.position);
         if !plausible || !self.fill(at.position, header.frame_bytes as usize)? {
             return Ok(None);
@@ -136,7 +136,8 @@ impl<'a> FrameScan<'a> {
 
     fn spans(&self, at: Cursor, header: &FrameHeader, spans: &mut Vec<Span>) {
         let head = size_of::<FrameHeader>() as u64;
-        let mut position = at.position + head + header.record_count * size_of::<Record>() as u64;
+        let records = u64::from(header.record_count) * size_of::<Record>() as u64;
+        let mut position = at.position + head + records;
         for record in records_of(self.bytes(at.position, header.frame_bytes as usize), header) {
             spans.push(Span::new(at.txn, record, at.generation, position));
             position += record.payload_bytes();

@@ -50,8 +50,10 @@ pub struct AppendError {
 /// The log being written.
 pub struct LogWriter {
     file: Arc<dyn File>,
+    uuid: [u8; 16],
     tail: Cursor,
     file_bytes: u64,
+    windowed: bool,
     window: Range<u64>,
     window_at: *mut u8,
     small: Vec<u8>,
@@ -78,12 +80,17 @@ impl LogWriter {
         let file_bytes = file.len()?;
         let mut writer = Self {
             file,
+            uuid: log.header.uuid,
             tail,
             file_bytes,
+            windowed: false,
             window: 0..0,
             window_at: std::ptr::null_mut(),
             small: Vec::new(),
         };
+        // Copied by other programs it may have holes: no plain stores to those (A3).
+        let whole = writer.file.disk_bytes()? >= file_bytes;
+        writer.windowed = whole || writer.file.reserve(0..file_bytes).is_ok();
         writer.open_window();
         Ok(writer)
     }
@@ -134,12 +141,14 @@ impl LogWriter {
         &self.file
     }
 
-    /// Appends one transaction; its spans go to `spans`. With `sync` it is written by `write_at`
-    /// (the caller syncs), without by plain stores where the log has a window. On failure nothing
-    /// counts: the tail stays, and the head of what was written is wiped.
+    /// Appends one transaction; its spans go to `spans`. `durable` is the last one that is on the
+    /// disk. With `sync` it is written by `write_at` (the caller syncs), without by plain stores
+    /// where the log has a window. On failure nothing counts: the tail stays, and the head of what
+    /// was written is wiped.
     pub fn append(
         &mut self,
         payloads: &[Payload<'_>],
+        durable: u64,
         sync: bool,
         spans: &mut Vec<Span>,
     ) -> Result<(), AppendError> {
@@ -151,7 +160,7 @@ impl LogWriter {
             let (frame, after) = rest.split_at(frame_len(rest));
             rest = after;
             let flags = if rest.is_empty() { FRAME_COMMIT } else { 0 };
-            let done = self.frame(&mut at, flags, frame, sync, spans);
+            let done = self.frame(&mut at, (flags, durable), frame, sync, spans);
             if let Err(error) = done {
                 spans.truncate(kept);
                 let wiped = self.wipe(self.tail.position).is_ok();
@@ -174,7 +183,7 @@ impl LogWriter {
     fn frame(
         &mut self,
         at: &mut Cursor,
-        flags: u32,
+        (flags, durable_txn): (u32, u64),
         payloads: &[Payload<'_>],
         sync: bool,
         spans: &mut Vec<Span>,
@@ -189,9 +198,12 @@ impl LogWriter {
             flags,
             salt: at.salt,
             txn: at.txn,
+            durable_txn,
             frame_bytes,
-            record_count: payloads.len() as u64,
+            record_count: payloads.len() as u32,
+            head_crc: 0,
         };
+        header.head_crc = header.head_checksum(&self.uuid, at.position);
         let mut head = std::mem::take(&mut self.small);
         head.clear();
         head.extend_from_slice(header.as_bytes());
@@ -261,6 +273,9 @@ impl LogWriter {
     }
 
     fn open_window(&mut self) {
+        if !self.windowed {
+            return;
+        }
         if let Some(at) = self.file.window(self.file_bytes) {
             self.window = 0..self.file_bytes;
             self.window_at = at;

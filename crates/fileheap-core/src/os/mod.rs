@@ -120,6 +120,10 @@ pub trait View: Send + Sync {
 pub trait Board: Send + Sync {
     /// The shared page.
     fn bulletin(&self) -> &Bulletin;
+    /// Makes sure that stores to the bulletin find disk space (A3).
+    fn reserve(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Takes a lock; false if it is held elsewhere at the deadline (None: waits for ever).
     fn lock(&self, lock: Lock, mode: Mode, wait: Wait) -> io::Result<bool>;
     /// Gives a lock back.

@@ -31,6 +31,8 @@ pub struct Parts {
     pub log_bytes: u64,
     /// Private pages that may be kept over a checkpoint.
     pub private_bytes: u64,
+    /// Whether to go on without what a damaged log lost.
+    pub accept_loss: bool,
 }
 
 /// One heap file, open in this process. Threads share it.
@@ -41,6 +43,7 @@ pub struct Engine {
     pub(super) slot: Option<u32>,
     pub(super) log_bytes: u64,
     pub(super) private_bytes: u64,
+    pub(super) accept_loss: bool,
     pub(super) poisoned: AtomicBool,
     /// The heap grew: the file's length must be durable before a commit that relies on it.
     pub(super) grown: AtomicBool,
@@ -66,6 +69,7 @@ impl Engine {
             slot: parts.slot,
             log_bytes: parts.log_bytes,
             private_bytes: parts.private_bytes,
+            accept_loss: parts.accept_loss,
             poisoned: AtomicBool::new(false),
             grown: AtomicBool::new(false),
             book: Mutex::new(Book::new(superblock, copy)),

@@ -39,6 +39,11 @@ impl Engine {
         let (logs, cursor, spans) = self.read_logs(&book, target)?;
         let checkpoint = self.bulletin().checkpoint_txn.load(SeqCst);
         let txn = cursor.map_or(book.superblock.checkpoint_txn.max(checkpoint), |at| at.txn);
+        if let Some(target) = target.filter(|&target| target != txn) {
+            let text = format!("the logs lead to transaction {txn}, not to {target}");
+            let error = Error::new(crate::ErrorKind::Corrupt, text).at(self.host.path());
+            return Err(error.advice(super::damage::ADVICE));
+        }
         let mut index = Index::default();
         index.add(&spans);
         let mut frozen = Frozen { superblock: book.superblock, txn, index, logs: [None, None] };

@@ -4,6 +4,7 @@ mod abort;
 mod book;
 mod checkpoint;
 mod commit;
+mod damage;
 mod engine;
 mod frozen;
 mod gate;

@@ -91,6 +91,7 @@ impl Engine {
         if made_now {
             return Ok(()); // its existence is undone by an abort, and its bytes with it
         }
+        self.reserve(range.clone())?;
         self.close_window(&range)?;
         let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
         if !enlisted.contains(&range) {

@@ -194,3 +194,20 @@ pub fn forked(body: impl FnOnce() -> bool) {
     assert_eq!(ended, child);
     assert_eq!(status, 0, "the child failed (wait status {status})");
 }
+
+/// Mounts a new file system on a folder, seen by this process only: it is in a mount namespace of
+/// its own.
+pub fn image_disk(at: &Path, kind: &str, megabytes: u64, make: &[&str]) {
+    let image = with_end(at, &format!(".{kind}"));
+    fs::File::create(&image).unwrap().set_len(megabytes << 20).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let status = Command::new(program).args(arguments).args([&image]).status();
+        assert!(status.is_ok_and(|status| status.success()), "{program} is needed, and root");
+    };
+    let private = Command::new("mount").args(["--make-rprivate", "/"]).status();
+    assert!(private.is_ok_and(|status| status.success()), "mounting needs root");
+    run(&format!("mkfs.{kind}"), make);
+    let mounted = Command::new("mount").args(["-o", "loop"]).arg(&image).arg(at).status();
+    assert!(mounted.is_ok_and(|status| status.success()), "mounting needs root");
+    fs::remove_file(&image).unwrap(); // it lives as long as the mount
+}

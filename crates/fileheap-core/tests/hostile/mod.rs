@@ -164,6 +164,9 @@ pub fn reseal(images: &mut Images) {
         let mut crc = header.crc;
         let mut at = LogHeader::FIRST_FRAME as usize;
         while let Some(bytes) = frame_at(log, at) {
+            let mut head = FrameHeader::from_bytes(&log[at..]);
+            head.head_crc = head.head_checksum(&header.uuid, at as u64);
+            log[at..at + bytes][..size_of::<FrameHeader>()].copy_from_slice(head.as_bytes());
             crc = checksum(crc, &log[at + 4..at + bytes]);
             log[at..at + 4].copy_from_slice(&crc.to_le_bytes());
             at += bytes;
@@ -259,12 +262,21 @@ pub fn forge_log(images: &mut Images, choices: &mut Choices<'_>) {
                 contents.extend(word.iter().cycle().take(bytes as usize));
             }
         }
-        let count = (records.len() / size_of::<Record>()) as u64;
+        let count = (records.len() / size_of::<Record>()) as u32;
         let end = size_of::<FrameHeader>() + records.len() + contents.len();
         let frame_bytes = (end as u64).next_multiple_of(8);
         let flags = u32::from(how & 0x20 == 0);
-        let head =
-            FrameHeader { crc: 0, flags, salt: header.salt, txn, frame_bytes, record_count: count };
+        let mut head = FrameHeader {
+            crc: 0,
+            flags,
+            salt: header.salt,
+            txn,
+            durable_txn: choices.number(1),
+            frame_bytes,
+            record_count: count,
+            head_crc: 0,
+        };
+        head.head_crc = head.head_checksum(&header.uuid, at as u64);
         let mut frame = head.as_bytes().to_vec();
         frame.append(&mut records);
         frame.append(&mut contents);

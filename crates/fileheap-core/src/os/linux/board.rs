@@ -1,10 +1,12 @@
 //! Locks that die with their holder (OFD locks), the shared bulletin, and sleeping on its words.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
+use super::file::lacks_support;
 use super::fork::LockFd;
 use super::sys::{Mapping, check, retry};
 use crate::format::{Bulletin, PREAMBLE_BYTES};
@@ -25,20 +27,23 @@ pub struct LinuxBoard {
 
 impl LinuxBoard {
     /// `open` opens the heap file once more: locks belong to that open file description alone.
+    /// `mapped` is one that may be mapped, if there is one with the right to do so.
     pub(super) fn new(
         open: impl Fn() -> io::Result<OwnedFd>,
+        mapped: Option<RawFd>,
         writable: bool,
         file_bytes: u64,
     ) -> io::Result<Self> {
         let write = if writable { libc::PROT_WRITE } else { 0 };
         // A mapping keeps its open file description alive, and a child inherits mappings: made
         // through the description that is locked, it would keep the locks of a dead parent.
-        let mapped = open()?;
+        let another = if mapped.is_none() { Some(open()?) } else { None };
+        let mapped = mapped.or(another.as_ref().map(AsRawFd::as_raw_fd));
         // A shorter file is no heap and will be refused: whoever asks its bulletin shall not die.
         let (file, protection) = if file_bytes < PREAMBLE_BYTES {
             (None, libc::PROT_READ | libc::PROT_WRITE)
         } else {
-            (Some(mapped.as_raw_fd()), libc::PROT_READ | write)
+            (mapped, libc::PROT_READ | write)
         };
         let preamble = Mapping::new(file, PREAMBLE_BYTES, protection, libc::MAP_SHARED)?;
         let fd = LockFd::open(open)?;
@@ -82,6 +87,28 @@ fn request(lock: Lock, kind: libc::c_int) -> libc::flock {
 }
 
 impl Board for LinuxBoard {
+    fn reserve(&self) -> io::Result<()> {
+        if !self.writable {
+            return Ok(());
+        }
+        let mut stat = MaybeUninit::<libc::stat>::uninit();
+        let fd = self.fd.get()?;
+        // SAFETY: the descriptor is open and the pointer has room for a stat.
+        check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) })?;
+        // SAFETY: fstat succeeded, so it filled the struct.
+        let stat = unsafe { stat.assume_init() };
+        if stat.st_blocks * 512 >= stat.st_size {
+            return Ok(());
+        }
+        let start = Bulletin::OFFSET as libc::off_t;
+        let len = PREAMBLE_BYTES as libc::off_t - start;
+        // SAFETY: fallocate takes integers only.
+        match retry(|| check(unsafe { libc::fallocate(fd, 0, start, len) })) {
+            Err(error) if lacks_support(&error) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
     fn bulletin(&self) -> &Bulletin {
         let at = self.preamble.pointer().wrapping_add(Bulletin::OFFSET as usize);
         // SAFETY: the mapping covers the preamble, whose rest is exactly the bulletin; it is

@@ -102,7 +102,7 @@ fn within_limit(end: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn lacks_support(error: &io::Error) -> bool {
+pub(super) fn lacks_support(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS))
 }
 
