@@ -73,14 +73,10 @@ struct Open {
 }
 
 static OPEN: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
-/// Every `fm_info` there ever was: programs may look at one that they closed.
-static INFOS: Mutex<Vec<Info>> = Mutex::new(Vec::new());
-struct Info(*mut fm_info);
-
-// SAFETY: kept, and never followed.
-unsafe impl Send for Info {}
-
-/// Where threads allocate that named no target: in the file that was opened or named last.
+/// Where every `fm_info` lies that was closed: programs may still look at it, and tools that look
+/// for lost memory find it here.
+static CLOSED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+/// Where threads allocate that named no target: in the file that was opened last.
 static TARGET: AtomicUsize = AtomicUsize::new(0);
 
 fn open_files() -> MutexGuard<'static, BTreeMap<usize, Open>> {
@@ -138,7 +134,6 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
     });
     let (state, txn, offset, is_new) = ready.inspect_err(|_| drop(table::remove(heap)))?;
     let info = Box::into_raw(Box::new(fm_info { mem: state.heap.resolve(offset).cast() }));
-    INFOS.lock().unwrap_or_else(PoisonError::into_inner).push(Info(info));
     let commit_bytes = or(said.commit_bytes, COMMIT_BYTES);
     let process = std::process::id();
     open_files().insert(info as usize, Open { heap, txn, state, commit_bytes, process });
@@ -157,9 +152,11 @@ fn close(info: *mut fm_info) -> Result<()> {
     }
     // SAFETY: from `open`, and never freed.
     unsafe { (*info).mem = null_mut() };
+    CLOSED.lock().unwrap_or_else(PoisonError::into_inner).push(info as usize);
     txn::end(open.txn, false)?;
     drop(open.state);
-    let _ = TARGET.compare_exchange(open.heap, 0, Relaxed, Relaxed);
+    let next = open_files().values().next_back().map_or(0, |other| other.heap);
+    let _ = TARGET.compare_exchange(open.heap, next, Relaxed, Relaxed);
     table::remove(open.heap)
 }
 
@@ -190,22 +187,29 @@ fn no_target() -> Error {
         .advice("call fmalloc_init, or fmalloc_set_target in this thread")
 }
 
-/// The heap to allocate in, after a commit if one is due.
+/// The heap that the calling thread allocates in.
 #[inline]
 fn target(bytes: usize) -> Result<usize> {
-    let pin = pins::mine();
-    let own = pin.target.get();
+    let own = pins::mine().target.get();
     let heap = if own != 0 { own } else { TARGET.load(Relaxed) };
     if heap == 0 {
         return Err(no_target());
     }
+    count(heap, bytes)?;
+    Ok(heap)
+}
+
+/// Counts what is going to be allocated in a heap, and commits first if that is due.
+#[inline]
+fn count(heap: usize, bytes: usize) -> Result<()> {
+    let pin = pins::mine();
     let uncounted = pin.uncounted.get().saturating_add(bytes as u64);
     pin.uncounted.set(uncounted);
     if uncounted >= COUNT_STEP {
         pin.uncounted.set(0);
         commit_if_due(heap, uncounted)?;
     }
-    Ok(heap)
+    Ok(())
 }
 
 #[cold]
@@ -260,8 +264,11 @@ pub extern "C" fn fcalloc(count: usize, bytes: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub extern "C" fn frealloc(address: *mut c_void, bytes: usize) -> *mut c_void {
     value(null_mut(), || {
-        let heap = target(bytes)?;
-        let heap = if address.is_null() { heap } else { table::around(address as usize)?.handle };
+        if address.is_null() {
+            return alloc::alloc(target(bytes)?, bytes, alloc::ALIGN);
+        }
+        let heap = table::around(address as usize)?.handle;
+        count(heap, bytes)?;
         alloc::realloc(heap, address, bytes)
     })
 }

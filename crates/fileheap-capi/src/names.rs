@@ -40,9 +40,9 @@ unsafe impl Versioned for fheap_root {}
 const _: () = assert!(size_of::<fheap_root>() == 40);
 
 /// The kind of roots that fileheap.hpp constructs.
-pub const FHEAP_KIND_CPP: u32 = 0x2b2b_43;
+pub const FHEAP_KIND_CPP: u32 = 0x002b_2b43;
 /// The kind of the root that fmalloc.h keeps its place under.
-pub const FHEAP_KIND_FMALLOC: u32 = 0x6d_6166;
+pub const FHEAP_KIND_FMALLOC: u32 = 0x006d_6166;
 
 fn taken(from: *const fheap_root) -> Result<Root> {
     arguments::place(from.cast_mut())?;

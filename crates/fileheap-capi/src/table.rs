@@ -26,10 +26,12 @@ struct Place {
     state: AtomicPtr<State>,
 }
 
+#[allow(clippy::declare_interior_mutable_const)] // made anew for each place
+const EMPTY: Place = Place { handle: AtomicUsize::new(0), state: AtomicPtr::new(null_mut()) };
+
 /// Place 0 stays empty: that is where NULL leads, and it says neither that nor 0.
 static TABLE: [Place; PLACES] = {
-    let mut table = [const { Place { handle: AtomicUsize::new(0), state: AtomicPtr::new(null_mut()) } };
-        PLACES];
+    let mut table = [const { EMPTY }; PLACES];
     table[0].handle = AtomicUsize::new(2);
     table
 };

@@ -118,6 +118,7 @@ fn keep(report: &CheckReport) {
     let found = report.findings.iter().map(|finding| {
         let part = match finding.kind {
             FindingKind::Superblock => "superblock",
+            FindingKind::Log => "log",
             FindingKind::Space => "space",
             FindingKind::Catalog => "catalog",
             FindingKind::Dangling => "dangling",

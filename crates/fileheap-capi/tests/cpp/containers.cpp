@@ -24,7 +24,8 @@ using queue = std::list<string, in_file<string>>;
 #else
 using queue = std::deque<string, in_file<string>>;
 #endif
-using ordered = std::map<string, numbers, std::less<string>, in_file<std::pair<const string, numbers>>>;
+using ordered =
+    std::map<string, numbers, std::less<string>, in_file<std::pair<const string, numbers>>>;
 using hashed = std::unordered_map<int, string, std::hash<int>, std::equal_to<int>,
                                   in_file<std::pair<const int, string>>>;
 using numbered = std::multiset<long, std::less<long>, in_file<long>>;

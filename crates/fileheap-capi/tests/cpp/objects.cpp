@@ -72,7 +72,8 @@ void exceptions(const fileheap::heap &heap) {
         heap.deallocate(&thrown);
         EXPECT(false);
     } catch (const fileheap::error &error) {
-        EXPECT(error.code() == FHEAP_BAD_POINTER && error.path().find("objects") != std::string::npos);
+        EXPECT(error.code() == FHEAP_BAD_POINTER);
+        EXPECT(error.path().find("objects") != std::string::npos);
     }
     EXPECT(heap.try_allocate(size_t(1) << 40) == nullptr);
     THROWS(FHEAP_LIMIT_REACHED, heap.allocate(size_t(1) << 40));
