@@ -6,7 +6,16 @@ mod tools;
 use std::path::Path;
 use std::process::Command;
 
-use tools::{C, CPP, Compiler, SANITIZED_C, SANITIZED_CPP, folder, succeeds, works};
+use tools::{CPP, Compiler, folder, succeeds, works};
+
+const C: [Compiler; 2] = [
+    Compiler("gcc -std=c11 -D_DEFAULT_SOURCE -Wpedantic -O2"),
+    Compiler("clang -std=c11 -D_DEFAULT_SOURCE -Wpedantic -O1"),
+];
+const SANITIZED_C: Compiler =
+    Compiler("gcc -std=c11 -D_DEFAULT_SOURCE -O1 -fsanitize=address,undefined");
+const SANITIZED_CPP: Compiler =
+    Compiler("clang++ -std=c++20 -O1 -fsanitize=address,undefined -fno-sanitize-recover=all");
 
 /// Runs a program in a folder of its own; the containers go through three runs.
 fn run(program: &Path, wrap: &[&str]) {

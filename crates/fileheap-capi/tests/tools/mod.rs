@@ -58,11 +58,7 @@ pub fn run(command: &mut Command) -> Output {
 #[derive(Clone, Copy)]
 pub struct Compiler(pub &'static str);
 
-/// C11, and C++17 or C++20, by both compilers, with both standard libraries.
-pub const C: [Compiler; 2] = [
-    Compiler("gcc -std=c11 -D_DEFAULT_SOURCE -Wpedantic -O2"),
-    Compiler("clang -std=c11 -D_DEFAULT_SOURCE -Wpedantic -O1"),
-];
+/// C++17 and C++20, by both compilers, with both standard libraries.
 // gcc 12 takes libstdc++'s own strings for uninitialized when their pointers are no addresses.
 pub const CPP: [Compiler; 4] = [
     Compiler("g++ -std=c++17 -O2 -Wno-maybe-uninitialized"),
@@ -70,11 +66,6 @@ pub const CPP: [Compiler; 4] = [
     Compiler("clang++ -std=c++17 -O2"),
     Compiler("clang++ -std=c++20 -O1 -stdlib=libc++"),
 ];
-pub const SANITIZED_C: Compiler =
-    Compiler("gcc -std=c11 -D_DEFAULT_SOURCE -O1 -fsanitize=address,undefined");
-pub const SANITIZED_CPP: Compiler =
-    Compiler("clang++ -std=c++20 -O1 -fsanitize=address,undefined -fno-sanitize-recover=all");
-
 impl Compiler {
     /// The program made of one source in this crate.
     pub fn build(self, source: &str) -> PathBuf {
