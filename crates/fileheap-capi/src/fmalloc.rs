@@ -14,7 +14,7 @@ use crate::arguments::{self, Versioned};
 use crate::border::{fheap_status, status, value};
 use crate::heap::durability;
 use crate::names::FHEAP_KIND_FMALLOC;
-use crate::pins;
+use crate::seats;
 use crate::state::State;
 use crate::{heap, table, txn};
 
@@ -190,7 +190,7 @@ fn no_target() -> Error {
 /// The heap that the calling thread allocates in.
 #[inline]
 fn target(bytes: usize) -> Result<usize> {
-    let own = pins::mine().target.get();
+    let own = seats::mine().target.get();
     let heap = if own != 0 { own } else { TARGET.load(Relaxed) };
     if heap == 0 {
         return Err(no_target());
@@ -202,11 +202,11 @@ fn target(bytes: usize) -> Result<usize> {
 /// Counts what is going to be allocated in a heap, and commits first if that is due.
 #[inline]
 fn count(heap: usize, bytes: usize) -> Result<()> {
-    let pin = pins::mine();
-    let uncounted = pin.uncounted.get().saturating_add(bytes as u64);
-    pin.uncounted.set(uncounted);
+    let seat = seats::mine();
+    let uncounted = seat.uncounted.get().saturating_add(bytes as u64);
+    seat.uncounted.set(uncounted);
     if uncounted >= COUNT_STEP {
-        pin.uncounted.set(0);
+        seat.uncounted.set(0);
         commit_if_due(heap, uncounted)?;
     }
     Ok(())
@@ -243,7 +243,7 @@ pub extern "C" fn fmalloc_init_with(
 pub extern "C" fn fmalloc_set_target(info: *mut fm_info) {
     value((), || {
         let heap = if info.is_null() { 0 } else { find(info)?.heap };
-        pins::mine().target.set(heap);
+        seats::mine().target.set(heap);
         Ok(())
     });
 }

@@ -14,7 +14,7 @@ mod fmalloc;
 mod heap;
 mod names;
 mod near;
-mod pins;
+mod seats;
 mod state;
 mod table;
 mod txn;

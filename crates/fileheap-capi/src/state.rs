@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fileheap_core::catalog::Root;
 use fileheap_core::{Error, ErrorKind, Heap, Result, WriteTxn};
 
-use super::{pins, table};
+use super::{seats, table};
 
 /// The name whose presence says: the bytes of this heap hold addresses, so it is of use at its
 /// recorded base only.
@@ -102,7 +102,7 @@ impl State {
         }
         self.open.store(null_mut(), SeqCst);
         let _reopen = Reopen(self, txn);
-        pins::wait_until_left(|inside| table::may_use(inside, self));
+        seats::wait_until_left(|inside| table::may_use(inside, self));
         // SAFETY: nobody is inside, nobody gets in while `open` is null, and we hold the lock.
         work(unsafe { &mut *txn })
     }
@@ -121,7 +121,7 @@ impl State {
             return Err(Error::new(ErrorKind::Closed, text).at(self.heap.path()));
         }
         self.open.store(null_mut(), SeqCst);
-        pins::wait_until_left(|inside| table::may_use(inside, self));
+        seats::wait_until_left(|inside| table::may_use(inside, self));
         let txn = std::mem::replace(&mut own.0, null_mut());
         self.uncommitted.store(0, Relaxed);
         // SAFETY: from `install`; nobody is inside, so nobody has a reference to it.

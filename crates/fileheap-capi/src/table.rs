@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fileheap_core::{Error, ErrorKind, Heap, Result};
 
-use super::pins::{self, Near};
+use super::seats::{self, Near};
 use super::state::{State, Txn};
 
 /// Handles of heaps that can be open at a time.
@@ -109,7 +109,7 @@ pub fn remove(handle: usize) -> Result<()> {
     let mut owned = owned();
     let Some(owned) = owned.as_mut() else { return Ok(()) };
     place(handle).handle.store(0, SeqCst);
-    pins::wait_until_left(|inside| inside == handle);
+    seats::wait_until_left(|inside| inside == handle);
     if owned.by_handle.remove(&handle).is_some() {
         owned.free.push(handle / 2 % PLACES);
     }
@@ -118,7 +118,7 @@ pub fn remove(handle: usize) -> Result<()> {
 
 /// The heap whose addresses an address is among, if it is open.
 pub fn find(address: usize) -> Option<Near> {
-    if let Some(near) = pins::mine().near(address).filter(|near| is_open(near.handle)) {
+    if let Some(near) = seats::mine().near(address).filter(|near| is_open(near.handle)) {
         return Some(near);
     }
     let owned = owned();
@@ -127,7 +127,7 @@ pub fn find(address: usize) -> Option<Near> {
         .flat_map(|owned| &owned.by_handle)
         .find(|(_, state)| address.wrapping_sub(state.base) < state.reserved_bytes)?;
     let near = Near { low: state.base, bytes: state.reserved_bytes, handle };
-    pins::mine().remember(near);
+    seats::mine().remember(near);
     Some(near)
 }
 
@@ -155,7 +155,7 @@ pub fn may_use(handle: usize, state: &State) -> bool {
 pub fn in_txn<R>(handle: usize, work: impl Fn(&State, &Txn) -> Result<R>) -> Result<R> {
     loop {
         {
-            let _inside = pins::mine().enter(handle);
+            let _inside = seats::mine().enter(handle);
             let place = place(handle);
             if place.handle.load(Acquire) == handle {
                 // SAFETY: while the place says so and we are inside, the state lives.
@@ -179,7 +179,7 @@ fn settle(handle: usize) -> Result<()> {
 /// Reads what never changes of an open heap.
 #[inline]
 pub fn look<R>(handle: usize, none: R, read: impl FnOnce(&State) -> R) -> R {
-    let _inside = pins::mine().enter(handle);
+    let _inside = seats::mine().enter(handle);
     let place = place(handle);
     if place.handle.load(Acquire) != handle {
         return none;

@@ -35,7 +35,7 @@ int main(int count, char **arguments) {
     const char *path = in_folder(arguments[1], "ending.heap");
     pthread_t threads[3];
     for (int i = 0; i < 3; ++i) EXPECT(pthread_create(&threads[i], NULL, allocate, NULL) == 0);
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < 60; ++round) {
         fheap *heap = NULL;
         fheap_txn *txn = NULL;
         OK(fheap_open_or_create(path, &options, NULL, &heap));

@@ -1,9 +1,9 @@
 //! Who is inside: lets threads use what a handle stands for without a lock, and lets another
 //! thread take it away once nobody does.
 //!
-//! A thread stores the handle into its pin before it looks at what the handle stands for, and 0
+//! A thread stores the handle into its seat before it looks at what the handle stands for, and 0
 //! when it is done: two plain stores. Who takes something away first makes the handle say so, then
-//! has the kernel put a barrier into every running thread (membarrier), and then waits for pins
+//! has the kernel put a barrier into every running thread (membarrier), and then waits for seats
 //! that still name it. So the quick side pays nothing for the slow one.
 
 use std::cell::{Cell, RefCell};
@@ -23,12 +23,12 @@ pub struct Near {
     pub handle: usize,
 }
 
-/// One thread's pin. Never freed, handed on when the thread ends.
+/// One thread's seat. Never freed, handed on when the thread ends.
 #[repr(align(128))]
-pub struct Pin {
+pub struct Seat {
     /// The handle its thread is inside with, or 0.
     inside: AtomicUsize,
-    /// Whose thread it is: a forked child knows its parent's pins, which never move again.
+    /// Whose thread it is: a forked child knows its parent's seats, which never move again.
     process: AtomicU32,
     near: Cell<Near>,
     /// Bytes allocated that the heap's own count does not have yet; see `fmalloc`.
@@ -37,76 +37,76 @@ pub struct Pin {
     pub target: Cell<usize>,
 }
 
-// SAFETY: the cells belong to the one thread that holds the pin; the rest is atomic.
-unsafe impl Sync for Pin {}
+// SAFETY: the cells belong to the one thread that holds the seat; the rest is atomic.
+unsafe impl Sync for Seat {}
 
 const NOWHERE: Near = Near { low: 0, bytes: 0, handle: 0 };
 
 #[derive(Default)]
-struct Pins {
-    all: Vec<&'static Pin>,
-    idle: Vec<&'static Pin>,
+struct Seats {
+    all: Vec<&'static Seat>,
+    idle: Vec<&'static Seat>,
 }
 
-static PINS: Mutex<Option<Pins>> = Mutex::new(None);
+static SEATS: Mutex<Option<Seats>> = Mutex::new(None);
 /// The kernel has no membarrier for us: threads fence for themselves.
 static FENCED: AtomicBool = AtomicBool::new(false);
 
-fn pins() -> MutexGuard<'static, Option<Pins>> {
-    PINS.lock().unwrap_or_else(PoisonError::into_inner)
+fn seats() -> MutexGuard<'static, Option<Seats>> {
+    SEATS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Mine(Option<&'static Pin>);
+struct Mine(Option<&'static Seat>);
 
 impl Drop for Mine {
     fn drop(&mut self) {
         let _ = QUICK.try_with(|quick| quick.set(null()));
-        if let Some(pin) = self.0.take() {
-            pins().get_or_insert_default().idle.push(pin);
+        if let Some(seat) = self.0.take() {
+            seats().get_or_insert_default().idle.push(seat);
         }
     }
 }
 
 thread_local! {
     /// Has no destructor: quick to reach.
-    static QUICK: Cell<*const Pin> = const { Cell::new(null()) };
+    static QUICK: Cell<*const Seat> = const { Cell::new(null()) };
     static MINE: RefCell<Mine> = const { RefCell::new(Mine(None)) };
 }
 
-/// The calling thread's pin.
+/// The calling thread's seat.
 #[inline]
-pub fn mine() -> &'static Pin {
+pub fn mine() -> &'static Seat {
     let quick = QUICK.get();
     if quick.is_null() {
         return enter();
     }
-    // SAFETY: pins are never freed.
+    // SAFETY: seats are never freed.
     unsafe { &*quick }
 }
 
 #[cold]
-fn enter() -> &'static Pin {
+fn enter() -> &'static Seat {
     register();
-    let taken = pins().get_or_insert_default().idle.pop();
-    let pin = taken.unwrap_or_else(|| {
-        let pin: &'static Pin = Box::leak(Box::new(Pin {
+    let taken = seats().get_or_insert_default().idle.pop();
+    let seat = taken.unwrap_or_else(|| {
+        let seat: &'static Seat = Box::leak(Box::new(Seat {
             inside: AtomicUsize::new(0),
             process: AtomicU32::new(0),
             near: Cell::new(NOWHERE),
             uncounted: Cell::new(0),
             target: Cell::new(0),
         }));
-        pins().get_or_insert_default().all.push(pin);
-        pin
+        seats().get_or_insert_default().all.push(seat);
+        seat
     });
-    pin.near.set(NOWHERE);
-    pin.uncounted.set(0);
-    pin.target.set(0);
-    pin.process.store(std::process::id(), Relaxed);
-    // A thread past its destructors keeps its pin for good.
-    let _ = MINE.try_with(|mine| mine.borrow_mut().0 = Some(pin));
-    QUICK.set(pin);
-    pin
+    seat.near.set(NOWHERE);
+    seat.uncounted.set(0);
+    seat.target.set(0);
+    seat.process.store(std::process::id(), Relaxed);
+    // A thread past its destructors keeps its seat for good.
+    let _ = MINE.try_with(|mine| mine.borrow_mut().0 = Some(seat));
+    QUICK.set(seat);
+    seat
 }
 
 const QUERY: i64 = 0;
@@ -131,9 +131,9 @@ fn register() {
 }
 
 /// Being inside; dropped on the way out.
-pub struct Inside(&'static Pin);
+pub struct Inside(&'static Seat);
 
-impl Pin {
+impl Seat {
     /// Goes inside. Not to be nested, and nothing may be waited for meanwhile.
     #[inline(always)]
     pub fn enter(&'static self, handle: usize) -> Inside {
@@ -168,19 +168,19 @@ impl Drop for Inside {
 /// find no more must be gone before; the caller itself is outside.
 pub fn wait_until_left(those: impl Fn(usize) -> bool) {
     let me = mine();
-    let pins = pins();
-    let Some(pins) = pins.as_ref() else { return };
-    if pins.all.len() - pins.idle.len() <= 1 {
+    let seats = seats();
+    let Some(seats) = seats.as_ref() else { return };
+    if seats.all.len() - seats.idle.len() <= 1 {
         return;
     }
     let process = std::process::id();
     if FENCED.load(SeqCst) || membarrier(EXPEDITED) != 0 {
         fence(SeqCst);
     }
-    let others = pins.all.iter().filter(|pin| !std::ptr::eq(**pin, me));
-    for pin in others.filter(|pin| pin.process.load(Relaxed) == process) {
+    let others = seats.all.iter().filter(|seat| !std::ptr::eq(**seat, me));
+    for seat in others.filter(|seat| seat.process.load(Relaxed) == process) {
         loop {
-            let inside = pin.inside.load(Acquire);
+            let inside = seat.inside.load(Acquire);
             if inside == 0 || !those(inside) {
                 break;
             }
