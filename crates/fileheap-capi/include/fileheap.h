@@ -8,8 +8,8 @@
  * or throws. NULL and closed handles are errors; pointers to memory must be NULL or valid.
  *
  * Threads: every function may be called from every thread at any time, except that a reading
- * transaction belongs to the thread that began it. A store to the heap while another thread
- * commits is in that commit or in the next.
+ * transaction belongs to the thread that began it. No thread may store to the heap while another
+ * commits or aborts: such a store can be lost.
  */
 
 #ifndef FILEHEAP_H
@@ -340,7 +340,7 @@ fheap_status fheap_begin_read(fheap *heap, int64_t wait_ms, fheap_txn **txn);
 fheap_status fheap_commit(fheap_txn *txn);
 
 // Makes all so far last and goes on with the next transaction under the same handle; no other
-// writer gets in between. Threads that allocate meanwhile wait. After an error everything is as
+// writer gets in between. Threads that allocate meanwhile wait; none may store. After an error everything is as
 // it was before the call.
 fheap_status fheap_commit_and_continue(fheap_txn *txn);
 

@@ -31,7 +31,8 @@ typedef struct fm_options {
     // sizeof(struct fm_options) of the program that fills it.
     size_t size;
     // An allocation commits first when so many bytes were allocated since the last commit; 0 is
-    // 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB and by each thread.
+    // 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB, and only while one thread uses the
+    // library: others could be storing.
     uint64_t commit_bytes;
     // How long to wait for another process that has the file open, in milliseconds; 0 is 10 s.
     uint64_t wait_ms;
@@ -72,7 +73,7 @@ void *frealloc(void *address, size_t bytes);
 void ffree(void *address);
 
 // Commits: what was stored and allocated so far is there after a crash. Call it when the
-// program's structures are as they should be.
+// program's structures are as they should be and no other thread stores to the file.
 fheap_status fmalloc_sync(struct fm_info *info);
 
 // Undoes everything since the last commit.

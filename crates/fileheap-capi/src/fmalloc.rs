@@ -36,7 +36,8 @@ pub struct fm_options {
     /// sizeof(struct fm_options) of the program that fills it.
     pub size: usize,
     /// An allocation commits first when so many bytes were allocated since the last commit; 0 is
-    /// 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB and by each thread.
+    /// 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB, and only while one thread uses the
+    /// library: others could be storing.
     pub commit_bytes: u64,
     /// How long to wait for another process that has the file open, in milliseconds; 0 is 10 s.
     pub wait_ms: u64,
@@ -217,7 +218,11 @@ fn commit_if_due(heap: usize, bytes: u64) -> Result<()> {
     let open = open_files().values().find(|open| open.heap == heap).cloned();
     let Some(open) = open else { return Ok(()) };
     let before = open.state.uncommitted.fetch_add(bytes, Relaxed);
-    if before >= open.commit_bytes { txn::go_on(&open.state, open.txn) } else { Ok(()) }
+    // Other threads may be storing now: a commit must wait until somebody knows that they do not.
+    if before >= open.commit_bytes && seats::is_alone() {
+        return txn::go_on(&open.state, open.txn);
+    }
+    Ok(())
 }
 
 /// Opens a file, or makes it: it need not be there, and grows as it is used. `*init` says whether
@@ -286,7 +291,7 @@ pub extern "C" fn ffree(address: *mut c_void) {
 }
 
 /// Commits: what was stored and allocated so far is there after a crash. Call it when the
-/// program's structures are as they should be.
+/// program's structures are as they should be and no other thread stores to the file.
 #[unsafe(no_mangle)]
 pub extern "C" fn fmalloc_sync(info: *mut fm_info) -> fheap_status {
     status(|| {

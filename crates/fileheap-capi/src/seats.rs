@@ -164,6 +164,12 @@ impl Drop for Inside {
     }
 }
 
+/// Whether the calling thread is the only one that ever came and has not ended.
+pub fn is_alone() -> bool {
+    mine();
+    seats().as_ref().is_none_or(|seats| seats.all.len() - seats.idle.len() <= 1)
+}
+
 /// Returns when every thread has left that was inside with a handle of those. What they are to
 /// find no more must be gone before; the caller itself is outside.
 pub fn wait_until_left(those: impl Fn(usize) -> bool) {

@@ -9,11 +9,11 @@ use std::process::Command;
 use tools::{CPP, Compiler, folder, succeeds, works};
 
 const C: [Compiler; 2] = [
-    Compiler("gcc -std=c11 -D_DEFAULT_SOURCE -Wpedantic -O2"),
-    Compiler("clang -std=c11 -D_DEFAULT_SOURCE -Wpedantic -O1"),
+    Compiler("gcc -std=c11 -D_GNU_SOURCE -Wpedantic -O2"),
+    Compiler("clang -std=c11 -D_GNU_SOURCE -Wpedantic -O1"),
 ];
 const SANITIZED_C: Compiler =
-    Compiler("gcc -std=c11 -D_DEFAULT_SOURCE -O1 -fsanitize=address,undefined");
+    Compiler("gcc -std=c11 -D_GNU_SOURCE -O1 -fsanitize=address,undefined");
 const SANITIZED_CPP: Compiler =
     Compiler("clang++ -std=c++20 -O1 -fsanitize=address,undefined -fno-sanitize-recover=all");
 

@@ -2,6 +2,7 @@
  * every block keeps its pattern, and nothing is lost or found at the end. */
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "expect.h"
@@ -11,6 +12,8 @@ enum { THREADS = 4, SLOTS = 2000 };
 static fheap *heap;
 static _Atomic(unsigned char *) slots[SLOTS];
 static long rounds = 60000;
+/* Held by who stores; by the committer alone. */
+static pthread_rwlock_t at_rest = PTHREAD_RWLOCK_INITIALIZER;
 
 static unsigned long next(unsigned long *state) {
     *state ^= *state << 13;
@@ -37,6 +40,7 @@ static void *work(void *number) {
     unsigned long state = 88172645463325252ul + (unsigned long)(uintptr_t)number * 7919;
     for (long round = 0; round < rounds; ++round) {
         unsigned long chance = next(&state);
+        pthread_rwlock_rdlock(&at_rest);
         size_t bytes = 16 + (chance % 100 < 97 ? next(&state) % 1000 : next(&state) % 200000);
         /* Taken out of its slot, a block is ours alone, whoever made it. */
         unsigned char *block = atomic_exchange(&slots[next(&state) % SLOTS], NULL);
@@ -59,12 +63,18 @@ static void *work(void *number) {
             verify(before);
             OK(fheap_free(heap, before));
         }
+        pthread_rwlock_unlock(&at_rest);
     }
     return NULL;
 }
 
 static void *commit_often(void *txn) {
-    for (int i = 0; i < 40; ++i) OK(fheap_commit_and_continue(txn));
+    for (int i = 0; i < 40; ++i) {
+        pthread_rwlock_wrlock(&at_rest);
+        OK(fheap_commit_and_continue(txn));
+        pthread_rwlock_unlock(&at_rest);
+        sched_yield();
+    }
     return NULL;
 }
 
