@@ -29,6 +29,8 @@ lint:
 
 test: setup lint
 	$(CARGO) test --workspace --quiet
+	$(CARGO) test --quiet -p fileheap --features serde
+	RUSTC_BOOTSTRAP=1 $(CARGO) test --quiet -p fileheap --features nightly --test nightly
 	$(CARGO) run --quiet -p fileheap-probes
 
 demo: setup
