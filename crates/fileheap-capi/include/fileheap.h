@@ -340,8 +340,8 @@ fheap_status fheap_begin_read(fheap *heap, int64_t wait_ms, fheap_txn **txn);
 fheap_status fheap_commit(fheap_txn *txn);
 
 // Makes all so far last and goes on with the next transaction under the same handle; no other
-// writer gets in between. Threads that allocate meanwhile wait; none may store. After an error everything is as
-// it was before the call.
+// writer gets in between. Threads that allocate meanwhile wait; none may store. After an error
+// everything is as it was before the call.
 fheap_status fheap_commit_and_continue(fheap_txn *txn);
 
 // Undoes the transaction and ends it. A reader just ends.

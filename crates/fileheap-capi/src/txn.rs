@@ -144,8 +144,8 @@ pub extern "C" fn fheap_commit(txn: *mut fheap_txn) -> fheap_status {
 }
 
 /// Makes all so far last and goes on with the next transaction under the same handle; no other
-/// writer gets in between. Threads that allocate meanwhile wait; none may store. After an error everything is as
-/// it was before the call.
+/// writer gets in between. Threads that allocate meanwhile wait; none may store. After an error
+/// everything is as it was before the call.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_commit_and_continue(txn: *mut fheap_txn) -> fheap_status {
     status(|| go_on(&*write(txn as usize)?, txn as usize))
