@@ -5,9 +5,11 @@ MINUTES ?= 60
 SEED ?= 1
 # Where the soak keeps its heaps: a folder on the filesystem to be tested.
 DIR ?= $(CURDIR)/target/soak
+# Where `make install` puts the C library; DESTDIR stands before it, for packages.
+PREFIX ?= /usr/local
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz docs r-test r-tarball
+.PHONY: help setup test lint demo bench soak fuzz docs install r-test r-tarball
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -17,6 +19,7 @@ help:
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
 	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
 	@echo 'make r-tarball          the R package with all it needs, in target'
+	@echo 'make install PREFIX=    the C library, its headers, pkg-config file and CMake package'
 	@echo 'make docs               the documentation of the crates, in target/doc'
 
 setup:
@@ -50,6 +53,9 @@ bench:
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+
+install:
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" CARGO="$(CARGO)" scripts/install
 
 soak:
 	@scripts/soak $(MINUTES) $(SEED) "$(DIR)"

@@ -134,6 +134,12 @@ impl Heap {
         self.shared.engine.view().base()
     }
 
+    /// How many addresses from there on are the heap's, mapped or not.
+    #[must_use]
+    pub fn reserved_bytes(&self) -> u64 {
+        self.shared.engine.view().reserved_bytes()
+    }
+
     /// The address of an offset.
     #[must_use]
     pub fn resolve(&self, offset: u64) -> *mut u8 {
@@ -145,12 +151,6 @@ impl Heap {
     pub fn adopt(&self, address: *const u8) -> Option<u64> {
         let offset = (address as u64).wrapping_sub(self.base() as u64);
         (offset < self.reserved_bytes()).then_some(offset)
-    }
-
-    /// How far the heap's address range goes from there; other mappings do not lie in it.
-    #[must_use]
-    pub fn reserved_bytes(&self) -> u64 {
-        self.shared.engine.view().reserved_bytes()
     }
 
     /// The heap file.
