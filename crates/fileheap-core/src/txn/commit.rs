@@ -350,7 +350,7 @@ impl Engine {
                 self.view.unshare(extent.range).map_err(fail)?;
             }
         }
-        let enlisted = merged(taken(&changes.enlisted), 0);
+        let enlisted = taken(&changes.enlisted);
         if !enlisted.is_empty() {
             self.bring_enlisted_home(book, &enlisted)?;
         }
@@ -360,16 +360,16 @@ impl Engine {
 
     /// P23: direct extents leave the log again before the next store goes straight to them.
     fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
-        book.shadows.forget(enlisted);
-        let pieces = book.index.plan(0, u64::MAX, Some(enlisted));
+        let areas = merged(enlisted.to_vec(), 0);
+        book.shadows.forget(&areas);
+        let pieces = book.index.plan(0, u64::MAX, Some(&areas));
         self.write_pieces(book, &pieces)?;
         self.sync_data()?;
-        let homes: Vec<_> = enlisted
-            .iter()
-            .map(|range| Payload::Home(range.start, range.end - range.start))
-            .collect();
+        let homes: Vec<_> =
+            areas.iter().map(|range| Payload::Home(range.start, range.end - range.start)).collect();
         self.open_writer(book)?;
         self.append(book, &homes, true)?;
+        // Extents that lie side by side stay windows of their own.
         for range in enlisted {
             let shared = self.view.share(range.clone());
             shared.map_err(|error| self.os_error("cannot map an extent", error))?;
