@@ -5,9 +5,11 @@ MINUTES ?= 60
 SEED ?= 1
 # Where the soak keeps its heaps: a folder on the filesystem to be tested.
 DIR ?= $(CURDIR)/target/soak
+# Where `make install` puts the C library; DESTDIR stands before it, for packages.
+PREFIX ?= /usr/local
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz docs
+.PHONY: help setup test lint demo bench soak fuzz docs install r-test r-tarball
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -15,6 +17,9 @@ help:
 	@echo 'make demo               a tour of the engine, each step explained'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
+	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
+	@echo 'make r-tarball          the R package with all it needs, in target'
+	@echo 'make install PREFIX=    the C library, its headers, pkg-config file and CMake package'
 	@echo 'make docs               the documentation of the crates, in target/doc'
 
 setup:
@@ -26,7 +31,18 @@ lint:
 
 test: setup lint
 	$(CARGO) test --workspace --quiet
+	$(CARGO) test --quiet -p fileheap --features serde
+	RUSTC_BOOTSTRAP=1 $(CARGO) test --quiet -p fileheap --features nightly --test nightly
 	$(CARGO) run --quiet -p fileheap-probes
+	@$(MAKE) --no-print-directory r-test
+
+r-test:
+	@scripts/r-test
+	@if [ "$$(id -u)" = 0 ]; then scripts/r45 scripts/r-test; \
+	else echo 'r-test: not root: R 4.5 was left out'; fi
+
+r-tarball:
+	@scripts/r-tarball
 
 demo: setup
 	@$(CARGO) run --quiet --release -p fileheap-core --example tour
@@ -37,6 +53,9 @@ bench:
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+
+install:
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" CARGO="$(CARGO)" scripts/install
 
 soak:
 	@scripts/soak $(MINUTES) $(SEED) "$(DIR)"

@@ -54,15 +54,14 @@ impl Bench {
         let budget = Duration::from_secs_f64(self.seconds.clamp(0.01, 600.0));
         let mut run = Run { scratch, budget, lines: Vec::new() };
         let bar = progress::steps(output, "measuring", 4);
-        let parts: [(&str, &dyn Fn(&mut Run) -> Result<()>); 4] = [
-            ("commits", &Run::commits),
-            ("allocation", &Run::allocation),
-            ("filling", &|run| run.filling(self.mib.max(1) << 20)),
-            ("opening", &Run::opening),
-        ];
-        for (name, measure) in parts {
-            bar.set_message(name);
-            measure(&mut run)?;
+        for part in ["commits", "allocation", "filling", "opening"] {
+            bar.set_message(part);
+            match part {
+                "commits" => run.commits(),
+                "allocation" => run.allocation(),
+                "filling" => run.filling(self.mib.clamp(1, 1 << 20) << 20),
+                _ => run.opening(),
+            }?;
             bar.inc(1);
         }
         bar.finish_and_clear();

@@ -74,6 +74,12 @@ impl Scratch {
     fn look(&self, folder: &Path) -> Result<Report> {
         let path = self.0.join("doctor.heap");
         let heap = Heap::create(&path, &Options::new())?;
+        // The way is chosen when a commit first searches.
+        let txn = heap.begin_write()?;
+        let word = txn.alloc_zeroed(64, 64)?;
+        // SAFETY: an aligned word, just allocated.
+        unsafe { txn.resolve(word).cast::<u64>().write(1) };
+        txn.commit()?;
         let capture = heap.stat()?.capture;
         heap.close()?;
         let host = SystemHost::open(&path, true)?;

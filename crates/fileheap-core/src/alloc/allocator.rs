@@ -8,7 +8,7 @@ use super::bits::{self, Bits, WORDS};
 use super::lane::{CLASSES, Lane, Own, place};
 use super::pool::Want;
 use super::runs::Runs;
-use super::table::ZoneTable;
+use super::table::{Slot, ZoneTable};
 use super::threads::{self, Lanes, lock};
 use super::words::{Words, bad_pointer};
 
@@ -94,8 +94,9 @@ impl Allocator {
     /// Allocates; returns the offset. More than CELL_MAX_BYTES is a run of pages.
     #[inline]
     pub fn alloc(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
-        let class = granules(bytes);
-        if class <= CLASSES && align <= GRANULE_BYTES && align.is_power_of_two() {
+        // No bytes at all wrap to a class that no stack has.
+        let class = (bytes.wrapping_sub(1) / GRANULE_BYTES) as usize;
+        if class < CLASSES && align <= GRANULE_BYTES && align.is_power_of_two() {
             if let Some(lane) = threads::current(self.id) {
                 // SAFETY: the lane is this thread's, and this borrow ends before anybody else's.
                 let own = unsafe { &mut *(*lane).own.get() };
@@ -114,7 +115,8 @@ impl Allocator {
         let Some(slot) = self.table.slot(cell) else { return };
         let page = slot.bitmaps.load(Relaxed);
         let (_, at) = place(cell);
-        let live = &self.words.bitmaps(page)[1][at / 64];
+        // SAFETY: a cell at hand or just cut lies in a zone of ours; see `Zone::new`.
+        let live = &unsafe { self.words.known_bitmaps(page) }[1][at / 64];
         live.store(live.load(Relaxed) | 1 << (at % 64), Relaxed);
         g.touch(page + ((WORDS + at / 64) * 8) as u64, 8);
     }
@@ -125,10 +127,9 @@ impl Allocator {
         if let Some(lane) = threads::current(self.id) {
             if let Some(slot) = self.table.slot(offset) {
                 if slot.owner() == lane && offset % GRANULE_BYTES == 0 {
-                    let page = slot.bitmaps.load(Relaxed);
                     // SAFETY: the lane is this thread's; this borrow ends before anybody else's.
                     let own = unsafe { &mut *(*lane).own.get() };
-                    if let Some(freed) = self.free_quick(g, own, page, offset) {
+                    if let Some(freed) = self.free_quick(g, own, slot, offset) {
                         return Ok(freed);
                     }
                 }
@@ -137,36 +138,39 @@ impl Allocator {
         self.free_slow(g, offset)
     }
 
-    /// Frees a cell of our own whose size is kept at hand and has room there.
+    /// Frees a cell of our own whose size is kept at hand and has room there. The slot is that
+    /// of a zone of ours.
     #[inline]
     pub(super) fn free_quick(
         &self,
         g: &impl Ground,
         own: &mut Own,
-        page: u64,
+        slot: &Slot,
         cell: u64,
     ) -> Option<Freed> {
-        let [starts, live] = self.words.bitmaps(page);
+        let page = slot.bitmaps.load(Relaxed);
+        // SAFETY: the zone is ours; see `Zone::new`.
+        let [starts, live] = unsafe { self.words.known_bitmaps(page) };
         let (_, at) = place(cell);
         let (index, bit) = (at / 64, at % 64);
-        let start_word = starts[index].load(Relaxed);
         let live_word = live[index].load(Relaxed);
-        if live_word & start_word & 1 << bit == 0 {
+        // What is live starts there.
+        if live_word >> bit & 1 == 0 {
             return None;
         }
-        let rest = start_word >> bit >> 1;
-        let len = if rest != 0 {
-            rest.trailing_zeros() as usize + 1
+        let rest = starts[index].load(Relaxed) >> bit >> 1;
+        let class = if rest != 0 {
+            rest.trailing_zeros() as usize
         } else {
             let next = starts.get(index + 1).map_or(1, |word| word.load(Relaxed));
-            64 - bit + next.trailing_zeros() as usize
+            63 - bit + next.trailing_zeros() as usize
         };
-        if !own.stacks.get_mut(len)?.push(cell) {
+        if !own.stacks.get_mut(class)?.push(cell) {
             return None;
         }
         live[index].store(live_word & !(1 << bit), Relaxed);
         g.touch(page + ((WORDS + index) * 8) as u64, 8);
-        Some(Freed::cell(len))
+        Some(Freed::cell(class + 1))
     }
 
     /// This thread's lane.
@@ -196,7 +200,7 @@ impl Allocator {
         check_request(bytes, align)?;
         let pages = bytes.div_ceil(PAGE_BYTES).max(1);
         let safe = to != Mapped::Private;
-        let mut want = Want { pages, align: align.div_ceil(PAGE_BYTES), safe };
+        let mut want = Want { safe, ..Want::any(pages, align.div_ceil(PAGE_BYTES)) };
         if bytes >= ALIGNED_BYTES {
             want.align = want.align.max(EXTENT_BYTES / PAGE_BYTES);
         }

@@ -15,7 +15,7 @@ impl Runs {
     /// Takes pages for a new zone with all of it free; returns its number and bitmap page.
     pub(super) fn take_zone(&mut self, g: &impl Ground) -> Result<(u64, u64)> {
         self.provide_bitmap(g)?;
-        let want = Want { pages: ZONE_PAGES, align: ZONE_PAGES, safe: false };
+        let want = Want::any(ZONE_PAGES, ZONE_PAGES);
         let bitmap = self.next_bitmap()?;
         let taken = self.take(g, &want, Entry::zone(bitmap))?;
         self.take_bitmap(g, bitmap);
@@ -77,7 +77,7 @@ impl Runs {
             }
             pages = (entry.pages() * 2).clamp(RUN_LEAST, RUN_MOST);
         }
-        let want = Want { pages, align: 1, safe: false };
+        let want = Want::any(pages, 1);
         let taken = self.take(g, &want, Entry::run(RunKind::System, pages, 0))?;
         self.words.store(g, words::BITMAP_RUN, taken.page);
         self.words.store(g, words::BITMAP_USED, 0);

@@ -42,7 +42,7 @@ impl Allocator {
             return Ok(cell);
         }
         loop {
-            if let Some(cell) = own.stacks[len].pop() {
+            if let Some(cell) = own.stacks[len - 1].pop() {
                 self.mark_live(g, cell);
                 return Ok(cell);
             }
@@ -53,7 +53,7 @@ impl Allocator {
     }
 
     fn refill(&self, g: &impl Ground, own: &mut Own, len: usize) -> usize {
-        let most = (own.stacks[len].room() / 2).clamp(1, REFILL);
+        let most = (own.stacks[len - 1].room() / 2).clamp(1, REFILL);
         let mut cells = [0; REFILL];
         let mut count = 0;
         own.cut(g, &self.words, (len, 1), most, |cell| {
@@ -62,7 +62,7 @@ impl Allocator {
         });
         // Lowest on top, so that neighbours are handed out in order.
         for &cell in cells[..count].iter().rev() {
-            own.stacks[len].push(cell);
+            own.stacks[len - 1].push(cell);
         }
         count
     }
@@ -147,14 +147,12 @@ impl Allocator {
         let own = unsafe { &mut *(*lane).own.get() };
         if slot.owner().is_null() {
             let mut runs = lock(&self.runs);
-            let number = place(offset).0;
-            if runs.zone_bitmap(number)?.is_none() {
-                let entry = runs.allocated(offset)?;
+            if let Some(entry) = runs.run_at(offset)? {
                 let (pages, direct) = (entry.pages(), entry.is_direct());
                 runs.give_used(g, offset / PAGE_BYTES, pages, false)?;
                 return Ok(Freed { bytes: pages * PAGE_BYTES, run: true, direct });
             }
-            self.claim(&mut runs, lane, own, number)?;
+            self.claim(&mut runs, lane, own, place(offset).0)?;
         }
         let owner = slot.owner();
         if owner == lane {
@@ -175,9 +173,9 @@ impl Allocator {
         zone.mark_free(g, &self.words, place(offset).1);
         if len > CLASSES {
             self.release(g, own, &[offset])?;
-        } else if !own.stacks[len].push(offset) {
-            let older = own.stacks[len].older_half();
-            own.stacks[len].push(offset);
+        } else if !own.stacks[len - 1].push(offset) {
+            let older = own.stacks[len - 1].older_half();
+            own.stacks[len - 1].push(offset);
             self.release(g, own, &older)?;
         }
         Ok(Freed::cell(len))
@@ -255,7 +253,7 @@ impl Allocator {
             let Some(slot) = self.table.slot(cell) else { continue };
             let owner = slot.owner();
             if owner == lane {
-                if self.free_quick(g, own, slot.bitmaps.load(Relaxed), cell).is_none() {
+                if self.free_quick(g, own, slot, cell).is_none() {
                     self.note(self.free_own(g, own, cell).map(drop));
                 }
             } else if owner.is_null() {
@@ -294,7 +292,7 @@ impl Allocator {
     /// Lets go of all cells that a lane keeps at hand; returns those on their way to or from it.
     pub(super) fn empty(&self, g: &impl Ground, lane: *mut Lane, own: &mut Own) -> Vec<u64> {
         for len in 1..=CLASSES {
-            while let Some(cell) = own.stacks[len].pop() {
+            while let Some(cell) = own.stacks[len - 1].pop() {
                 self.note(self.release(g, own, &[cell]));
             }
         }

@@ -8,7 +8,7 @@ use crate::format::{CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEAP_MAX_BYTES, PAGE_BY
 use crate::{Error, ErrorKind, Result};
 
 /// Growth is this part of the file, within the bounds below.
-const STEP_PART: u64 = 64;
+const STEP_PART: u64 = 256;
 const STEP_LEAST: u64 = 256 * 1024 / PAGE_BYTES;
 const STEP_MOST: u64 = 64 * 1024 * 1024 / PAGE_BYTES;
 
@@ -28,6 +28,11 @@ impl Plan {
     }
 }
 
+/// Whether the file can grow no further, or not that far.
+pub(super) fn no_room(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::DiskFull | ErrorKind::LimitReached)
+}
+
 impl Runs {
     /// Makes the file longer; returns a free run in which the wanted pages have room.
     pub(super) fn grow(&mut self, g: &impl Ground, want: &Want) -> Result<FreeRun> {
@@ -35,7 +40,7 @@ impl Runs {
         let step = (count / STEP_PART).clamp(STEP_LEAST, STEP_MOST);
         let mut plan = self.plan(g, want, count, step);
         let zero = match self.extend(g, plan.total) {
-            Err(error) if matches!(error.kind(), ErrorKind::DiskFull | ErrorKind::LimitReached) => {
+            Err(error) if no_room(&error) => {
                 plan = self.plan(g, want, count, 0);
                 self.extend(g, plan.total)?
             }
@@ -58,9 +63,9 @@ impl Runs {
     }
 
     fn plan(&self, g: &impl Ground, want: &Want, count: u64, step: u64) -> Plan {
-        let tail = self.pool.before(count).filter(|run| {
+        let tail = self.pool.ending_at(count).filter(|run| {
             // Only with a safe one do the new pages join.
-            run.end() == count && !run.punched && run.freed_txn <= g.safe_txn()
+            !run.punched && run.freed_txn <= g.safe_txn()
         });
         let from = tail.map_or(count, |run| run.page);
         let mut plan = self.plan_total((want.start_in(from) + want.pages).max(count + step), count);
@@ -136,8 +141,8 @@ impl Runs {
         while self.explore(g, u64::MAX)? {}
         loop {
             let count = self.page_count()?;
-            let Some(tail) = self.pool.before(count) else { return Ok(count) };
-            if tail.end() != count || tail.freed_txn > g.safe_txn() {
+            let Some(tail) = self.pool.ending_at(count) else { return Ok(count) };
+            if tail.freed_txn > g.safe_txn() {
                 return Ok(count);
             }
             let keep = tail.page.max(crate::format::INITIAL_BYTES / PAGE_BYTES);

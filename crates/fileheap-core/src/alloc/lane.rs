@@ -14,8 +14,8 @@ use crate::format::{GRANULE_BYTES, PAGE_BYTES, ZONE_BYTES, ZONE_GRANULES};
 /// Sizes up to so many granules are kept at hand.
 pub(super) const CLASSES: usize = 64;
 /// Cells of one size kept at hand: no more than this, and no more bytes than that.
-const KEEP_CELLS: usize = 64;
-const KEEP_BYTES: usize = 16 * 1024;
+const KEEP_CELLS: usize = 128;
+const KEEP_BYTES: usize = 32 * 1024;
 /// The same for sizes up to so many granules: programs take and drop these by the hundreds.
 const SMALL: usize = 8;
 const KEEP_SMALL: usize = 1024;
@@ -65,8 +65,8 @@ pub(super) struct Stack {
 impl Stack {
     fn new(granules: usize) -> Self {
         let bytes = granules * GRANULE_BYTES as usize;
-        let few = (KEEP_BYTES / bytes.max(1)).min(KEEP_CELLS);
-        let room = if (1..=SMALL).contains(&granules) { KEEP_SMALL } else { few };
+        let few = (KEEP_BYTES / bytes).min(KEEP_CELLS);
+        let room = if granules <= SMALL { KEEP_SMALL } else { few };
         Self { count: 0, cells: vec![0; room].into() }
     }
 
@@ -109,7 +109,8 @@ pub(super) struct Outbox {
 
 /// The part of a lane that only its thread touches.
 pub(super) struct Own {
-    pub(super) stacks: [Stack; CLASSES + 1],
+    /// The first is for cells of one granule.
+    pub(super) stacks: [Stack; CLASSES],
     /// Upper bounds of the largest free range of each zone.
     pub(super) tree: MaxTree,
     /// The zone at each position.
@@ -131,7 +132,7 @@ pub(super) fn place(offset: u64) -> (u64, usize) {
 impl Own {
     fn new() -> Self {
         Self {
-            stacks: std::array::from_fn(Stack::new),
+            stacks: std::array::from_fn(|class| Stack::new(class + 1)),
             tree: MaxTree::default(),
             zones: Vec::new(),
             vacant: Vec::new(),

@@ -1,11 +1,13 @@
 //! The allocator: cells in zones, runs of pages, extents; true on file at every commit.
 
 mod allocator;
+mod bins;
 mod bitmap;
 mod bits;
 mod blank;
 mod cells;
 mod check;
+mod ends;
 mod grow;
 mod lane;
 mod pool;

@@ -1,12 +1,14 @@
 //! Runs of pages: taken from and given back to the page map, which is the truth about them.
 
 use super::Ground;
+use super::grow::no_room;
 use super::pool::{FreeRun, Pool, Want};
 use super::words::{self, Words, bad_pointer, corrupt};
-use crate::Result;
 use crate::format::{
-    CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEADER_OFFSET, PAGE_BYTES, RUN_DIRECT, RunKind, ZONE_PAGES,
+    CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEADER_OFFSET, PAGE_BYTES, RUN_DIRECT, RunKind,
+    ZONE_BYTES, ZONE_PAGES,
 };
+use crate::{ErrorKind, Result};
 
 /// Heads of the page map that one search for room looks at before the file grows.
 const EXPLORE_HEADS: u64 = 16 * 1024;
@@ -108,6 +110,10 @@ impl Runs {
     /// The head at a page and its length, checked.
     pub(super) fn head(&mut self, page: u64) -> Result<(Entry, RunKind)> {
         let entry = self.entry(page)?;
+        self.checked(page, entry)
+    }
+
+    fn checked(&self, page: u64, entry: Entry) -> Result<(Entry, RunKind)> {
         match entry.kind() {
             Some(kind) if kind != RunKind::Inner => {
                 let pages = entry.pages();
@@ -139,13 +145,13 @@ impl Runs {
         Ok(())
     }
 
-    /// Looks at up to `heads` more heads; returns whether there was anything left to look at.
+    /// Looks at up to `heads` more heads; returns whether there were any.
     pub(super) fn explore(&mut self, g: &impl Ground, heads: u64) -> Result<bool> {
         let count = self.page_count()?;
-        for _ in 0..heads {
+        for step in 0..heads {
             let page = self.cursor;
             if page >= count {
-                return Ok(false);
+                return Ok(step > 0);
             }
             let (entry, kind) = self.head(page)?;
             match kind {
@@ -178,8 +184,15 @@ impl Runs {
     /// Takes pages; `head` makes the entry of the first. An error changes nothing.
     pub(super) fn take(&mut self, g: &impl Ground, want: &Want, head: Entry) -> Result<Taken> {
         let run = self.find(g, want)?;
-        let page = want.start_in(run.page);
-        self.carve(g, run, page, want.pages, head)
+        match self.carve(g, run, want.start_in(run.page), want.pages, head) {
+            // No space for what was punched: there may be free pages that never were.
+            Err(error) if run.punched && error.kind() == ErrorKind::DiskFull => {
+                let want = Want { filled: true, ..*want };
+                let run = self.find(g, &want)?;
+                self.carve(g, run, want.start_in(run.page), want.pages, head)
+            }
+            done => done,
+        }
     }
 
     /// Takes `pages` pages from `page` on out of the free run `run`.
@@ -221,7 +234,13 @@ impl Runs {
             } else if self.parted {
                 self.join(g, want.safe)?;
             } else {
-                return self.grow(g, want);
+                match self.grow(g, want) {
+                    // What is free is found, however far away, before there is no room.
+                    Err(error) if no_room(&error) && self.cursor < self.page_count()? => {
+                        left = u64::MAX;
+                    }
+                    done => return done,
+                }
             }
         }
     }
@@ -229,9 +248,8 @@ impl Runs {
     /// Joins free neighbours that were left apart; unless `only_safe` the unsafe ones, too.
     #[cold]
     fn join(&mut self, g: &impl Ground, only_safe: bool) -> Result<()> {
-        let runs: Vec<FreeRun> = self.pool.iter().copied().collect();
         let mut last: Option<FreeRun> = None;
-        for run in runs {
+        for run in self.pool.by_page() {
             let both = last.is_some_and(|last| last.end() == run.page);
             let safe = |run: &FreeRun| run.freed_txn <= g.safe_txn();
             if both && (!only_safe || safe(&run) && last.as_ref().is_some_and(safe)) {
@@ -273,8 +291,7 @@ impl Runs {
         mut alike: impl FnMut(&FreeRun, &FreeRun) -> bool,
     ) -> Result<FreeRun> {
         let mut run = given;
-        let before = self.pool.before(run.page).filter(|it| it.end() == run.page);
-        let before = before.filter(|it| alike(it, &given));
+        let before = self.pool.ending_at(run.page).filter(|it| alike(it, &given));
         let after = self.pool.get(run.end()).filter(|it| alike(it, &given));
         for other in [before, after].into_iter().flatten() {
             self.pool.remove(other.page);
@@ -310,6 +327,16 @@ impl Runs {
         self.give(g, run).map(drop)
     }
 
+    /// The allocated run that begins at an offset, or None if that lies in a zone.
+    pub(super) fn run_at(&mut self, offset: u64) -> Result<Option<Entry>> {
+        let entry = self.entry(offset / PAGE_BYTES)?;
+        let is_run = offset % PAGE_BYTES == 0 && entry.kind() == Some(RunKind::Run);
+        if !is_run && self.zone_bitmap(offset / ZONE_BYTES)?.is_some() {
+            return Ok(None);
+        }
+        self.allocated(offset).map(Some)
+    }
+
     /// The allocated run that begins at an offset.
     pub(super) fn allocated(&mut self, offset: u64) -> Result<Entry> {
         if offset % PAGE_BYTES != 0 {
@@ -318,7 +345,7 @@ impl Runs {
         let page = offset / PAGE_BYTES;
         let entry = self.entry(page)?;
         match entry.kind() {
-            Some(RunKind::Run) => self.head(page).map(|(entry, _)| entry),
+            Some(RunKind::Run) => self.checked(page, entry).map(|(entry, _)| entry),
             Some(RunKind::Free) => Err(bad_pointer(offset, "a free run")),
             Some(RunKind::System) => Err(bad_pointer(offset, "the heap's own pages")),
             _ => Err(bad_pointer(offset, "a page that begins nothing")),
@@ -347,7 +374,10 @@ impl Runs {
         if flags != 0 && run.freed_txn > g.safe_txn() {
             return Ok(old);
         }
-        self.carve(g, run, next, more, Entry::INNER)?;
+        match self.carve(g, run, next, more, Entry::INNER) {
+            Err(error) if error.kind() == ErrorKind::DiskFull => return Ok(old),
+            done => done?,
+        };
         self.set_head(g, page, Entry::run(RunKind::Run, pages, flags))?;
         Ok(pages)
     }

@@ -52,10 +52,10 @@ impl Runs {
     fn punch(&mut self, g: &impl Ground, least: u64, holes: &mut Vec<Range<u64>>) -> Result<()> {
         while self.explore(g, u64::MAX)? {}
         let safe_txn = g.safe_txn();
-        let wanted =
-            |run: &&FreeRun| !run.punched && run.pages >= least.max(1) && run.freed_txn <= safe_txn;
-        let runs: Vec<_> = self.pool.iter().filter(wanted).copied().collect();
-        for run in runs {
+        for run in self.pool.by_page() {
+            if run.punched || run.pages < least.max(1) || run.freed_txn > safe_txn {
+                continue;
+            }
             holes.push(run.page..run.end());
             self.pool.remove(run.page);
             self.give(g, FreeRun { punched: true, zero_txn: 0, ..run })?;

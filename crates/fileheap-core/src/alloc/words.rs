@@ -71,6 +71,16 @@ impl Words {
         unsafe { &*self.base.add(offset as usize).cast() }
     }
 
+    /// The same without a look at the offset.
+    ///
+    /// # Safety
+    /// `bitmaps` was called with this offset before.
+    #[inline]
+    pub(super) unsafe fn known_bitmaps(&self, offset: u64) -> &[Bits; 2] {
+        // SAFETY: that call has checked it.
+        unsafe { &*self.base.add(offset as usize).cast() }
+    }
+
     /// Sets whole pages of the heap's own structures to zero.
     pub(super) fn clear_pages(&self, ground: &impl Ground, pages: Range<u64>) {
         let (offset, bytes) = (pages.start * PAGE_BYTES, (pages.end - pages.start) * PAGE_BYTES);

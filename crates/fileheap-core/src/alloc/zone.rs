@@ -78,6 +78,9 @@ impl Zone {
             let Some(word) = self.room.find(sure) else { break };
             let Some(free) = self.search(starts, word, sure) else { continue };
             let from = free.start.next_multiple_of(align);
+            if free.start < from {
+                self.room.raise(word, from - free.start);
+            }
             let count = ((free.end - from) / len).min(most - cells);
             self.mark(g, starts, from, len, count, free.end);
             for index in 0..count {
@@ -89,8 +92,8 @@ impl Zone {
         cells
     }
 
-    /// The first range of `len` free granules that starts in a word; if there is none, notes what
-    /// there is.
+    /// The first range of `len` free granules that starts in a word. If there is none, or it is
+    /// the last one there, notes what else there is.
     #[inline]
     fn search(&mut self, starts: &Bits, word: usize, len: usize) -> Option<Range<usize>> {
         let mut largest = 0;
@@ -98,6 +101,9 @@ impl Zone {
         while start / 64 == word {
             let end = bits::next_set(&self.busy, start + 1);
             if end - start >= len {
+                if end / 64 > word {
+                    self.room.set(word, largest);
+                }
                 return Some(start..end);
             }
             largest = largest.max(end - start);

@@ -137,6 +137,12 @@ impl Heap {
         self.shared.engine.view().base()
     }
 
+    /// How many addresses from there on are the heap's, mapped or not.
+    #[must_use]
+    pub fn reserved_bytes(&self) -> u64 {
+        self.shared.engine.view().reserved_bytes()
+    }
+
     /// The address of an offset.
     #[must_use]
     pub fn resolve(&self, offset: u64) -> *mut u8 {
@@ -147,7 +153,7 @@ impl Heap {
     #[must_use]
     pub fn adopt(&self, address: *const u8) -> Option<u64> {
         let offset = (address as u64).wrapping_sub(self.base() as u64);
-        (offset < self.shared.engine.view().reserved_bytes()).then_some(offset)
+        (offset < self.reserved_bytes()).then_some(offset)
     }
 
     /// The heap file.
@@ -215,6 +221,13 @@ impl Heap {
             return Ok(());
         }
         self.shared.shut(last)
+    }
+
+    /// In a forked child: stores to direct extents stay in the child from now on. Does nothing in
+    /// the process that opened the heap. Safe to call from a handler of `pthread_atfork`.
+    pub fn isolate_child(&self) -> Result<()> {
+        let done = self.shared.engine.view().isolate_child();
+        done.map_err(|error| self.shared.engine.os_error("cannot isolate the child", error))
     }
 
     /// Whether two handles mean the same open heap.

@@ -19,6 +19,17 @@ const BASE_TRIES: usize = 16;
 
 pub fn create(path: &Path, options: &Options) -> Result<Heap> {
     check_limit(options)?;
+    for _ in 1..BASE_TRIES {
+        match create_once(path, options) {
+            // Another thread took the address between choosing and mapping: another one will do.
+            Err(error) if error.kind() == ErrorKind::AddressTaken && options.base.is_none() => {}
+            done => return done,
+        }
+    }
+    create_once(path, options)
+}
+
+fn create_once(path: &Path, options: &Options) -> Result<Heap> {
     let host = SystemHost::create(path, INITIAL_BYTES, options.mode)?;
     let made = refuse_network(&host, options).and_then(|()| create_in(&host, options));
     if let Err(error) = made {
@@ -27,7 +38,12 @@ pub fn create(path: &Path, options: &Options) -> Result<Heap> {
         return Err(error.at(path));
     }
     drop(host);
-    open(path, options)
+    let opened = open(path, options);
+    if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddressTaken) {
+        // It is new and nobody's: it would only be in the way.
+        let _ = SystemHost::open(path, true).map(|host| host.remove());
+    }
+    opened
 }
 
 fn check_limit(options: &Options) -> Result<()> {

@@ -47,7 +47,7 @@ impl Peek {
     pub fn attached(&self) -> Result<Vec<Attached>> {
         let all = list_attached(self.host.board(), u32::MAX);
         let all = all.map_err(|error| self.fail("cannot read the slots", error))?;
-        Ok(all.into_iter().map(|(pid, snapshot, keep)| Attached { pid, snapshot, keep }).collect())
+        Ok(all.into_iter().map(Attached::from).collect())
     }
 
     /// The process that is writing now, if one is.

@@ -323,8 +323,12 @@ impl WriteTxn {
         Ok(())
     }
 
-    /// Undoes everything and ends.
+    /// Undoes everything and ends. In a forked child it does nothing: the transaction is the
+    /// parent's.
     pub fn abort(mut self) -> Result<()> {
+        if !self.shared.engine.host().board().is_mine() {
+            return self.shared.engine.may_write();
+        }
         self.undo()
     }
 

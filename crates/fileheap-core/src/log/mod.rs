@@ -1,10 +1,12 @@
 //! The redo log: append frames, stop at the first bad one, plan what each byte's newest value is.
 
+mod contents;
 mod plan;
 mod reader;
 mod witness;
 mod writer;
 
+pub use contents::Contents;
 pub use plan::{Index, Piece, Span};
 pub use reader::{Cursor, FrameScan, LogFile};
 pub use witness::{Witness, find_witness};

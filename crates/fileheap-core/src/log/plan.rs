@@ -41,6 +41,12 @@ impl Span {
         self.offset..self.offset.saturating_add(self.bytes)
     }
 
+    /// Where its contents end in the log of a generation, if they lie there.
+    pub fn end_in(&self, generation: u64) -> Option<u64> {
+        let here = !self.is_home() && self.log() as u64 == generation & 1;
+        here.then(|| self.position() + self.bytes)
+    }
+
     fn log(&self) -> usize {
         (self.place >> PLACE_BITS) as usize
     }
@@ -61,6 +67,15 @@ pub struct Piece {
     pub log: usize,
     /// Where in it.
     pub position: u64,
+}
+
+impl Piece {
+    /// Whether all of it lies in a range of the heap file.
+    #[must_use]
+    pub fn lies_in(&self, range: Range<u64>) -> bool {
+        let end = self.offset.checked_add(self.bytes);
+        self.offset >= range.start && end.is_some_and(|end| end <= range.end)
+    }
 }
 
 /// All spans that may not be home yet, in the order of commits.
@@ -101,6 +116,12 @@ impl Index {
     #[must_use]
     pub fn names_page(&self, page: u64) -> bool {
         self.pages.contains(&page)
+    }
+
+    /// Number of pages that may wait for their way home.
+    #[must_use]
+    pub fn page_count(&self) -> u64 {
+        self.pages.len() as u64
     }
 
     /// Number of spans.

@@ -105,6 +105,11 @@ pub trait View: Send + Sync {
     fn discard_many(&self, ranges: &[Range<u64>]) -> io::Result<()> {
         ranges.iter().try_for_each(|range| self.discard(range.clone()))
     }
+    /// In a forked child: shared ranges become private, so that stores stay in the child. A no-op
+    /// in the process that made the view. Takes no lock that could be held for ever.
+    fn isolate_child(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Prepares a range just shared for being filled in order (populates it ahead).
     fn prefault(&self, range: Range<u64>);
     /// Whether finding dirty pages takes the longer the more private pages there are.

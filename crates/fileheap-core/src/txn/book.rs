@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::refine::Shadows;
 use super::write_set::merged;
 use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
-use crate::log::{Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
+use crate::log::{Contents, Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
 
 /// So often the logs are read again although nobody seems to change them.
@@ -22,6 +22,8 @@ pub struct Book {
     pub superblock_copy: u64,
     /// Behind the last transaction read from the logs; None before the first.
     pub cursor: Option<Cursor>,
+    /// The state that we found attaching alone, and that the index leads to; gone when used.
+    pub recovered: Option<u64>,
     /// The logs as last opened.
     pub logs: [Option<LogFile>; 2],
     /// What is committed and maybe not home.
@@ -48,6 +50,7 @@ impl Book {
             superblock,
             superblock_copy,
             cursor: None,
+            recovered: None,
             logs: [None, None],
             index: Index::default(),
             writer: None,
@@ -57,6 +60,15 @@ impl Book {
             private_bytes: 0,
             last_tracked: false,
             trouble: None,
+        }
+    }
+
+    /// These are the logs from now on.
+    pub(super) fn keep_logs(&mut self, logs: Vec<LogFile>) {
+        self.logs = [None, None];
+        for log in logs {
+            let which = (log.header.generation & 1) as usize;
+            self.logs[which] = Some(log);
         }
     }
 
@@ -75,11 +87,26 @@ impl Engine {
         }
         self.map_whole_file()?;
         let from = self.seen();
+        let recovered = book.recovered.take().filter(|_| from == u64::MAX);
+        if recovered.is_some_and(|txn| target == Some(txn) && self.go_on_from(book, txn)) {
+            return Ok(());
+        }
         // An error on the way may be the race with a writer that reuses a log: reload tells.
         if from != u64::MAX && self.catch_up_from(book, from, target).unwrap_or(false) {
             return Ok(());
         }
         self.reload(book, target)
+    }
+
+    /// Shows the state that recovery found, without reading the logs again; false where that does
+    /// not work any more.
+    fn go_on_from(&self, book: &mut Book, recovered: u64) -> bool {
+        let shown = self.copy_in(book, 0, recovered).unwrap_or(false);
+        if shown {
+            self.set_seen(recovered);
+            self.count_refresh();
+        }
+        shown
     }
 
     /// Goes on from the state `from`; false when the trail is lost.
@@ -196,11 +223,7 @@ impl Engine {
         book.index.clear();
         book.index.add(&spans);
         book.cursor = cursor;
-        book.logs = [None, None];
-        for log in logs {
-            let which = (log.header.generation & 1) as usize;
-            book.logs[which] = Some(log);
-        }
+        book.keep_logs(logs);
         book.writer = None;
         if !self.copy_in(book, 0, reached)? {
             return Ok(false);
@@ -327,14 +350,10 @@ impl Engine {
         book.shadows.clear();
         let fail = |error| self.os_error("cannot read the log", error);
         self.view.set_writable(true).map_err(fail)?;
+        let mut contents = Contents::new(&book.logs, pieces);
         for piece in pieces {
-            let inside = piece.offset >= PREAMBLE_BYTES
-                && piece
-                    .offset
-                    .checked_add(piece.bytes)
-                    .is_some_and(|end| end <= self.mapped_bytes());
-            let log = book.logs[piece.log].as_ref().filter(|_| inside);
-            let Some(log) = log else {
+            let inside = piece.lies_in(PREAMBLE_BYTES..self.mapped_bytes());
+            if !inside {
                 let text = format!(
                     "the log names {} bytes there, the heap file has {}",
                     piece.bytes,
@@ -344,7 +363,7 @@ impl Engine {
                     .at(self.host.path())
                     .offset(piece.offset)
                     .advice("open it for writing once, or restore a backup"));
-            };
+            }
             // SAFETY: the range lies in the mapped part (checked above) and behind the preamble;
             // the gate keeps every reader and writer of this process away while the book is held
             // by who catches up.
@@ -353,8 +372,7 @@ impl Engine {
                 std::slice::from_raw_parts_mut(at, piece.bytes as usize)
             };
             self.view.note_stores(piece.offset..piece.offset + piece.bytes);
-            let got = log.file.read_at(piece.position, into).map_err(fail)?;
-            if got < into.len() {
+            if !contents.read(piece, into).map_err(fail)? {
                 let text = "the log is shorter than it was";
                 return Err(Error::new(ErrorKind::Truncated, text).at(self.host.path()));
             }

@@ -7,8 +7,10 @@ use super::book::Book;
 use super::commit::{Changes, whole_pages};
 use super::engine::Engine;
 use super::pins;
-use crate::format::{HEADER_OFFSET, Header, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
-use crate::log::{Cursor, LogFile, Piece};
+use crate::format::{
+    HEADER_OFFSET, Header, LogHeader, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock,
+};
+use crate::log::{Contents, Cursor, LogFile, Piece};
 use crate::os::Wait;
 use crate::{Error, ErrorKind, Result};
 
@@ -93,7 +95,7 @@ impl Engine {
         // A writer from before others wrote knows neither the log that is live nor its end.
         let fits = |tail: &Cursor| tail.generation == generation && tail.txn == published;
         let Some(tail) = tail.filter(fits) else { return Ok(()) };
-        let empty = tail.position <= crate::format::LogHeader::FIRST_FRAME;
+        let empty = tail.position <= LogHeader::FIRST_FRAME;
         // The other log's last transaction is the one this log begins after.
         let this = book.logs[(tail.generation & 1) as usize].as_ref();
         let other_retired = this.is_some_and(|log| log.header.after_txn <= checkpoint);
@@ -111,6 +113,7 @@ impl Engine {
     /// K2: from the logs into the heap file, neighbours together.
     pub(super) fn write_pieces(&self, book: &Book, pieces: &[Piece]) -> Result<()> {
         let fail = |error| self.os_error("cannot carry the log home", error);
+        let mut contents = Contents::new(&book.logs, pieces);
         let mut block: Vec<u8> = Vec::with_capacity(BLOCK_BYTES);
         let mut start = 0;
         for piece in pieces {
@@ -124,9 +127,7 @@ impl Engine {
             }
             let from = block.len();
             block.resize(from + piece.bytes as usize, 0);
-            let Some(log) = book.logs[piece.log].as_ref() else { return Err(self.lost_log()) };
-            let got = log.file.read_at(piece.position, &mut block[from..]).map_err(fail)?;
-            if got < piece.bytes as usize {
+            if !contents.read(piece, &mut block[from..]).map_err(fail)? {
                 return Err(self.lost_log());
             }
         }
@@ -227,7 +228,7 @@ impl Engine {
             let mut spans = Vec::new();
             let tail = self.read_frames(&log, from, None, &mut spans)?;
             if tail.txn > published {
-                self.rewrite(&log, from, tail)?;
+                self.rewrite(&log, from.position, tail)?;
                 bulletin.durable_txn.store(tail.txn, SeqCst);
                 bulletin.published_txn.store(tail.txn, SeqCst);
             }
@@ -237,20 +238,18 @@ impl Engine {
         Ok(())
     }
 
-    /// O3: writes the same bytes again and syncs: the disk may lack what the page cache has.
-    pub(super) fn rewrite(&self, log: &LogFile, from: Cursor, to: Cursor) -> Result<()> {
+    /// O3: writes the same bytes again and syncs: the disk may lack what the page cache has. That
+    /// may be the header, and what lies behind the first `synced` bytes.
+    pub(super) fn rewrite(&self, log: &LogFile, synced: u64, to: Cursor) -> Result<()> {
         let fail = |error| self.os_error("cannot rewrite the log", error);
         let mut block = vec![0; BLOCK_BYTES.min(to.position as usize)];
-        let mut at = 0;
-        while at < to.position {
-            let len = (to.position - at).min(BLOCK_BYTES as u64) as usize;
-            log.file.read_at(at, &mut block[..len]).map_err(fail)?;
-            log.file.write_at(at, &[IoSlice::new(&block[..len])]).map_err(fail)?;
-            at += len as u64;
-            if at < from.position {
-                // The header is written again in any case; whole blocks before `from` need not be.
-                at = from.position;
-            }
+        let mut part = 0..LogHeader::FIRST_FRAME;
+        while !part.is_empty() {
+            let bytes = &mut block[..(part.end - part.start) as usize];
+            log.file.read_at(part.start, bytes).map_err(fail)?;
+            log.file.write_at(part.start, &[IoSlice::new(bytes)]).map_err(fail)?;
+            let next = part.end.max(synced);
+            part = next..to.position.min(next + BLOCK_BYTES as u64);
         }
         log.file.sync().map_err(|error| self.poison("syncing the log", error))
     }

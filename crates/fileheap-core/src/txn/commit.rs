@@ -27,6 +27,10 @@ pub enum Durability {
 
 /// Fresh pages go home without log from this many bytes on; below it one sync is cheaper.
 const HOME_MIN_BYTES: u64 = 1024 * 1024;
+/// Opening after a crash copies in a page in 2 to 4 us.
+const WAITING_PAGES_MAX: u64 = 2048;
+/// Each commit has waited for the disk: it can bear the way home of so many pages.
+const PAGES_PER_COMMIT: u64 = 4;
 const PAYLOAD_MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// An extent that is mapped shared because this transaction made it.
@@ -106,11 +110,20 @@ impl Engine {
         if after.is_err() {
             self.poisoned.store(true, SeqCst);
         }
-        if book.writer.as_ref().is_some_and(|log| log.tail().position > self.log_bytes) {
+        if self.checkpoint_is_due(&book, durability) {
             after = after.and_then(|()| self.checkpoint_held(&mut book, true));
         }
         book.trouble = after.err().map(|error| error.to_string());
         Ok(())
+    }
+
+    /// C7: the log is long, or so many pages wait in it that opening after a crash would take long.
+    fn checkpoint_is_due(&self, book: &Book, durability: Durability) -> bool {
+        let Some(tail) = book.writer.as_ref().map(LogWriter::tail) else { return false };
+        let commits = tail.txn - self.bulletin().checkpoint_txn.load(SeqCst);
+        let pages = book.index.page_count();
+        let scattered = pages > WAITING_PAGES_MAX && pages <= commits * PAGES_PER_COMMIT;
+        tail.position > self.log_bytes || (scattered && durability == Durability::Power)
     }
 
     /// C2: everything stored to so far, into `changes.carried`.
@@ -337,7 +350,7 @@ impl Engine {
                 self.view.unshare(extent.range).map_err(fail)?;
             }
         }
-        let enlisted = merged(taken(&changes.enlisted), 0);
+        let enlisted = taken(&changes.enlisted);
         if !enlisted.is_empty() {
             self.bring_enlisted_home(book, &enlisted)?;
         }
@@ -347,16 +360,16 @@ impl Engine {
 
     /// P23: direct extents leave the log again before the next store goes straight to them.
     fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
-        book.shadows.forget(enlisted);
-        let pieces = book.index.plan(0, u64::MAX, Some(enlisted));
+        let areas = merged(enlisted.to_vec(), 0);
+        book.shadows.forget(&areas);
+        let pieces = book.index.plan(0, u64::MAX, Some(&areas));
         self.write_pieces(book, &pieces)?;
         self.sync_data()?;
-        let homes: Vec<_> = enlisted
-            .iter()
-            .map(|range| Payload::Home(range.start, range.end - range.start))
-            .collect();
+        let homes: Vec<_> =
+            areas.iter().map(|range| Payload::Home(range.start, range.end - range.start)).collect();
         self.open_writer(book)?;
         self.append(book, &homes, true)?;
+        // Extents that lie side by side stay windows of their own.
         for range in enlisted {
             let shared = self.view.share(range.clone());
             shared.map_err(|error| self.os_error("cannot map an extent", error))?;

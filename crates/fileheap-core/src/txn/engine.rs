@@ -347,6 +347,12 @@ impl Engine {
         self.gate.is_busy()
     }
 
+    /// The process that is writing now, if one is.
+    #[must_use]
+    pub fn writer(&self) -> Option<u32> {
+        pins::writer_pid(self.bulletin())
+    }
+
     /// Makes the file at least `total` bytes long, reserves its disk space and maps it. Returns
     /// whether what was added reads as zeros.
     pub fn extend(&self, total: u64) -> Result<bool> {

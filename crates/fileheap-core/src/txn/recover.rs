@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::book::Book;
 use super::engine::Engine;
 use crate::format::{Bulletin, FrameHeader, LOG_LIVE, LogHeader, Plain};
+use crate::log::{LogFile, Span};
 use crate::os::{File, Lock, Mode, Wait};
 use crate::{Error, ErrorKind, Result};
 
@@ -23,16 +24,18 @@ impl Engine {
         let mut book = self.book();
         let superblock = book.superblock;
         let bulletin = self.bulletin();
+        let synced = bulletin.durable_txn.load(SeqCst);
         reset(bulletin, superblock.checkpoint_txn, superblock.log_generation, self.slot);
         let live = superblock.flags & LOG_LIVE != 0;
         // A damaged copy may have been the newer one, and spoken of a log.
         if !live && self.superblock_is_sound(book.superblock_copy ^ 1)? {
+            book.recovered = Some(superblock.checkpoint_txn);
             return Ok(Recovery::default());
         }
         self.demand_log(&book)?;
         // Whoever died may have left more than a log: the first writer makes sure (B4).
         bulletin.log_unsettled.store(1, SeqCst);
-        let (logs, cursor, _) = self.read_logs(&book, None)?;
+        let (logs, cursor, spans) = self.read_logs(&book, None)?;
         if let Some(accepted) = cursor.filter(|_| self.accept_loss) {
             self.cut_logs(&mut book, &logs, accepted)?;
         } else if let Some(damage) = self.damage(&book, &logs, cursor)? {
@@ -46,7 +49,7 @@ impl Engine {
         if found.transactions > 0 {
             for log in &logs {
                 if log.header.generation == last.generation && self.is_writable() {
-                    self.rewrite(log, log.start(), last)?;
+                    self.rewrite(log, synced_bytes(&spans, log, synced), last)?;
                 } else if last.generation == log.header.generation + 1 {
                     // The successor began only after this log was synced to its end.
                     found.log_bytes += log.file.len().unwrap_or(0);
@@ -64,7 +67,10 @@ impl Engine {
             bulletin.durable_txn.store(last.txn, SeqCst);
         }
         bulletin.log_generation.store(last.generation, SeqCst);
-        book.cursor = None;
+        book.index.add(&spans);
+        book.keep_logs(logs);
+        book.cursor = Some(last);
+        book.recovered = Some(last.txn);
         Ok(found)
     }
 
@@ -197,6 +203,14 @@ fn header_flaw(file: &dyn File, uuid: &[u8; 16]) -> std::io::Result<Option<&'sta
     file.read_at(LogHeader::FIRST_FRAME, &mut frame)?;
     let used = FrameHeader::from_bytes(&frame).salt == header.salt;
     Ok(used.then_some("has a header whose checksum does not hold, and frames that belong to it"))
+}
+
+/// How much of a log is on the disk for certain: what the bulletin calls durable was synced, and
+/// that sync succeeded. Beyond it the page cache may have what the disk refused.
+fn synced_bytes(spans: &[Span], log: &LogFile, durable: u64) -> u64 {
+    let synced = spans.iter().filter(|span| span.txn <= durable);
+    let ends = synced.filter_map(|span| span.end_in(log.header.generation));
+    ends.max().unwrap_or(LogHeader::FIRST_FRAME)
 }
 
 fn reset(bulletin: &Bulletin, checkpoint: u64, generation: u64, slot: Option<u32>) {

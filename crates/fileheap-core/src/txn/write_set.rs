@@ -45,6 +45,9 @@ pub struct Areas {
 impl Areas {
     /// Adds a range.
     pub fn add(&mut self, range: Range<u64>) {
+        if self.cover(&range) {
+            return;
+        }
         let (mut start, mut end) = (range.start, range.end);
         while let Some((&first, &last)) = self.ends.range(..=end).next_back() {
             if last < start {

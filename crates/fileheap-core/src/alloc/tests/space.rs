@@ -149,3 +149,41 @@ fn what_one_transaction_claims_and_frees_it_can_claim_again() {
     let other = heap.alloc_run(&ram, 3 << 20, 1, Shared).unwrap();
     assert!(other.offset != kept.offset);
 }
+
+#[test]
+fn on_a_full_disk_a_hole_is_passed_over_for_pages_that_have_space() {
+    let (ram, heap) = heap();
+    let take = |pages| heap.alloc_run(&ram, pages * PAGE_BYTES, 1, Private).unwrap().offset;
+    let (before, hole, _wall) = (take(20), take(130), take(20));
+    let (whole, _end) = (take(200), take(20));
+    heap.free(&ram, hole).unwrap();
+    ram.txn.fetch_add(9, Relaxed);
+    // SAFETY: one thread.
+    unsafe { heap.punch(&ram, 8).unwrap() };
+    heap.free(&ram, whole).unwrap();
+    ram.txn.fetch_add(9, Relaxed);
+    ram.limit_pages.store(0, Relaxed);
+    // The hole would fit better; nor can a run grow into it.
+    assert!(!heap.resize_in_place(&ram, before, 40 * PAGE_BYTES).unwrap());
+    assert_eq!(take(128), whole);
+    ram.assert_sound();
+    assert_eq!(heap.alloc(&ram, 100 * PAGE_BYTES, 1).unwrap_err().kind(), ErrorKind::DiskFull);
+    ram.limit_pages.store(1 << 16, Relaxed);
+    assert!((before..whole).contains(&take(128)));
+    ram.assert_sound();
+}
+
+#[test]
+fn free_pages_are_found_behind_any_number_of_runs_before_the_disk_is_full() {
+    let (ram, heap) = heap();
+    let take = |pages| heap.alloc_run(&ram, pages * PAGE_BYTES, 1, Private).unwrap().offset;
+    (0..17_000).for_each(|_| assert!(take(1) > 0));
+    let (room, _end) = (take(100), take(1));
+    heap.free(&ram, room).unwrap();
+    ram.commit();
+    // SAFETY: one thread.
+    unsafe { heap.reset(ram.txn.load(Relaxed)) };
+    ram.limit_pages.store(0, Relaxed);
+    assert_eq!(take(100), room);
+    ram.assert_sound();
+}

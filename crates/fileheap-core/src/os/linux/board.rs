@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
@@ -27,20 +27,23 @@ pub struct LinuxBoard {
 
 impl LinuxBoard {
     /// `open` opens the heap file once more: locks belong to that open file description alone.
+    /// `mapped` is one that may be mapped, if there is one with the right to do so.
     pub(super) fn new(
         open: impl Fn() -> io::Result<OwnedFd>,
+        mapped: Option<RawFd>,
         writable: bool,
         file_bytes: u64,
     ) -> io::Result<Self> {
         let write = if writable { libc::PROT_WRITE } else { 0 };
         // A mapping keeps its open file description alive, and a child inherits mappings: made
         // through the description that is locked, it would keep the locks of a dead parent.
-        let mapped = open()?;
+        let another = if mapped.is_none() { Some(open()?) } else { None };
+        let mapped = mapped.or(another.as_ref().map(AsRawFd::as_raw_fd));
         // A shorter file is no heap and will be refused: whoever asks its bulletin shall not die.
         let (file, protection) = if file_bytes < PREAMBLE_BYTES {
             (None, libc::PROT_READ | libc::PROT_WRITE)
         } else {
-            (Some(mapped.as_raw_fd()), libc::PROT_READ | write)
+            (mapped, libc::PROT_READ | write)
         };
         let preamble = Mapping::new(file, PREAMBLE_BYTES, protection, libc::MAP_SHARED)?;
         let fd = LockFd::open(open)?;

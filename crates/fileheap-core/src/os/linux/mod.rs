@@ -61,14 +61,14 @@ impl LinuxHost {
     /// as far as its permissions reach.
     pub fn open(path: &Path, writable: bool) -> Result<Self> {
         let fail = |error| Error::os("cannot open the heap file", error).at(path);
-        let real = fs::canonicalize(path).map_err(fail)?;
         // Looked at before it is opened: opening a device can have effects.
-        let metadata = fs::metadata(&real).map_err(fail)?;
+        let metadata = fs::metadata(path).map_err(fail)?;
         if !metadata.is_file() {
             return Err(not_a_file(path));
         }
         let flags = if writable { libc::O_RDWR } else { libc::O_RDONLY };
-        let fd = open(&real, flags | libc::O_NONBLOCK, 0).map_err(fail)?;
+        let fd = open(path, flags | libc::O_NONBLOCK, 0).map_err(fail)?;
+        let real = path_of(&fd).map_or_else(|| fs::canonicalize(path), Ok).map_err(fail)?;
         Self::new(real, LinuxFile::new(fd, writable), writable)
     }
 
@@ -181,6 +181,15 @@ fn open(path: &Path, flags: libc::c_int, mode: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// The path of an open file without symbolic links, as the kernel knows it: one call, where finding
+/// it out takes one for each folder.
+fn path_of(fd: &OwnedFd) -> Option<PathBuf> {
+    let known = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+    // Without a path from our root, or removed meanwhile, it has another form.
+    let there = known.is_absolute() && !known.as_os_str().as_bytes().ends_with(b" (deleted)");
+    there.then_some(known)
+}
+
 /// The path of a file to be made, its folder without symbolic links.
 fn canonical_new(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::from_raw_os_error(libc::EISDIR))?;
@@ -211,10 +220,11 @@ fn new_board(
         result => result,
     };
     let len = stat.st_size as u64;
-    match LinuxBoard::new(|| reopen(libc::O_RDWR), true, len) {
-        Err(_) if !writable => LinuxBoard::new(|| reopen(libc::O_RDONLY), false, len),
-        result => result,
+    if writable {
+        return LinuxBoard::new(|| reopen(libc::O_RDWR), Some(file.raw()), true, len);
     }
+    LinuxBoard::new(|| reopen(libc::O_RDWR), None, true, len)
+        .or_else(|_| LinuxBoard::new(|| reopen(libc::O_RDONLY), Some(file.raw()), false, len))
 }
 
 impl Host for LinuxHost {

@@ -329,6 +329,23 @@ impl View for LinuxView {
         Ok(())
     }
 
+    fn isolate_child(&self) -> io::Result<()> {
+        if self.process == fork::process() {
+            return Ok(());
+        }
+        // Whoever held it while the process forked does not exist here: then the map may be torn.
+        let Ok(mut state) = self.state.try_lock() else {
+            return Err(io::Error::other(
+                "another thread was changing the mapping during the fork",
+            ));
+        };
+        let protection = self.protection(&state);
+        while let Some((start, end)) = state.shared.pop_first() {
+            self.place(&(start..end), protection, libc::MAP_PRIVATE)?;
+        }
+        Ok(())
+    }
+
     fn prefault(&self, range: Range<u64>) {
         let range = overlap(&range, &(0..self.memory.bytes()));
         let huge = round_up(range.start, HUGE_BYTES)..round_down(range.end, HUGE_BYTES);

@@ -1,0 +1,111 @@
+/* An allocator for the standard containers: what they hold lives in the heap they live in. */
+
+#ifndef FILEHEAP_ALLOCATOR_HPP
+#define FILEHEAP_ALLOCATOR_HPP
+
+#include <cstddef>
+#include <forward_list>
+#include <list>
+#include <map>
+#include <new>
+#include <set>
+#include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "error.hpp"
+#include "offset_ptr.hpp"
+
+namespace fileheap {
+
+/// Whether a T holds addresses, so that it is of use only where it was made. The nodes of
+/// libstdc++'s map, set, list and unordered containers do (before GCC 15 or 16); libc++'s hold
+/// whatever pointers their allocator has. Specialise it for types of your own.
+template <class T> struct holds_addresses : std::is_pointer<T> {};
+
+#if defined(_GLIBCXX_DEBUG)
+#error "containers of libstdc++'s debug mode hold the addresses of their iterators"
+#elif defined(__GLIBCXX__)
+template <class V> struct holds_addresses<std::_Rb_tree_node<V>> : std::true_type {};
+template <class V> struct holds_addresses<std::_List_node<V>> : std::true_type {};
+template <class V> struct holds_addresses<std::_Fwd_list_node<V>> : std::true_type {};
+template <class V, bool C>
+struct holds_addresses<std::__detail::_Hash_node<V, C>> : std::true_type {};
+#elif defined(_LIBCPP_VERSION)
+// The strings of libc++ keep their pointer in a union, where none but an address can stand.
+template <> struct holds_addresses<char> : std::true_type {};
+template <> struct holds_addresses<wchar_t> : std::true_type {};
+template <> struct holds_addresses<char16_t> : std::true_type {};
+template <> struct holds_addresses<char32_t> : std::true_type {};
+#endif
+
+/// Eight bytes: its distance to the first byte of its heap, or nothing: then it allocates in the
+/// heap that it lies in itself, so that strings in a vector in a map need not be told where.
+///
+/// A container that holds addresses works too, as long as the heap lies at its recorded address;
+/// the heap then refuses to open elsewhere.
+template <class T> class allocator {
+public:
+    using value_type = T;
+    using pointer = std::conditional_t<holds_addresses<T>::value, T *, offset_ptr<T>>;
+    using const_pointer =
+        std::conditional_t<holds_addresses<T>::value, const T *, offset_ptr<const T>>;
+    using void_pointer =
+        std::conditional_t<holds_addresses<T>::value, void *, offset_ptr<void>>;
+    using const_void_pointer =
+        std::conditional_t<holds_addresses<T>::value, const void *, offset_ptr<const void>>;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using is_always_equal = std::false_type;
+
+    /// Of the heap that it is going to lie in.
+    allocator() noexcept = default;
+    /// Of the heap whose first byte is at `base`.
+    explicit allocator(void *base) noexcept : base_(base) {}
+    allocator(const allocator &other) noexcept : base_(other.base()) {}
+    template <class U> allocator(const allocator<U> &other) noexcept : base_(other.base()) {
+        // A failure is met again at the first allocation, and by the commit.
+        if (holds_addresses<T>::value && base_) fheap_hold_addresses(base_.get());
+    }
+    allocator &operator=(const allocator &other) noexcept {
+        base_ = other.base();
+        return *this;
+    }
+
+    pointer allocate(size_type count) {
+        if (count > static_cast<size_type>(-1) / 2 / sizeof(T)) throw std::bad_array_new_length();
+        const std::uint32_t flags = holds_addresses<T>::value ? FHEAP_HOLDS_ADDRESSES : 0;
+        constexpr std::size_t align = alignof(T) > 16 ? alignof(T) : 16;
+        void *memory = fheap_alloc_near(near(), align, count * sizeof(T), flags);
+        return static_cast<T *>(checked(memory));
+    }
+    /// A failure - outside of a transaction, say - leaves the memory allocated.
+    void deallocate(pointer memory, size_type) noexcept {
+        fheap_free_near(static_cast<void *>(std::addressof(*memory)));
+    }
+
+    /// The first byte of its heap; nullptr if it has none and lies in none.
+    void *base() const noexcept {
+        void *const known = base_.get();
+        return known != nullptr || !fheap_is_inside(this) ? known : fheap_base_of(this);
+    }
+
+    friend bool operator==(const allocator &one, const allocator &other) noexcept {
+        return one.base() == other.base();
+    }
+    friend bool operator!=(const allocator &one, const allocator &other) noexcept {
+        return one.base() != other.base();
+    }
+
+private:
+    const void *near() const noexcept {
+        const void *const known = base_.get();
+        return known != nullptr ? known : this;
+    }
+
+    offset_ptr<void> base_;
+};
+
+} // namespace fileheap
+
+#endif

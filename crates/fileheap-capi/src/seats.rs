@@ -1,0 +1,196 @@
+//! Who is inside: lets threads use what a handle stands for without a lock, and lets another
+//! thread take it away once nobody does.
+//!
+//! A thread stores the handle into its seat before it looks at what the handle stands for, and 0
+//! when it is done: two plain stores. Who takes something away first makes the handle say so, then
+//! has the kernel put a barrier into every running thread (membarrier), and then waits for seats
+//! that still name it. So the quick side pays nothing for the slow one.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::null;
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    compiler_fence, fence,
+};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// What a thread remembers of the heap it was in last: addresses from `low` on belong to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Near {
+    pub low: usize,
+    pub bytes: usize,
+    pub handle: usize,
+}
+
+/// One thread's seat. Never freed, handed on when the thread ends.
+#[repr(align(128))]
+pub struct Seat {
+    /// The handle its thread is inside with, or 0.
+    inside: AtomicUsize,
+    /// Whose thread it is: a forked child knows its parent's seats, which never move again.
+    process: AtomicU32,
+    near: Cell<Near>,
+    /// Bytes allocated that the heap's own count does not have yet; see `fmalloc`.
+    pub uncounted: Cell<u64>,
+    /// Where `fmalloc` allocates for this thread.
+    pub target: Cell<usize>,
+}
+
+// SAFETY: the cells belong to the one thread that holds the seat; the rest is atomic.
+unsafe impl Sync for Seat {}
+
+const NOWHERE: Near = Near { low: 0, bytes: 0, handle: 0 };
+
+#[derive(Default)]
+struct Seats {
+    all: Vec<&'static Seat>,
+    idle: Vec<&'static Seat>,
+}
+
+static SEATS: Mutex<Option<Seats>> = Mutex::new(None);
+/// The kernel has no membarrier for us: threads fence for themselves.
+static FENCED: AtomicBool = AtomicBool::new(false);
+
+fn seats() -> MutexGuard<'static, Option<Seats>> {
+    SEATS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Mine(Option<&'static Seat>);
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        let _ = QUICK.try_with(|quick| quick.set(null()));
+        if let Some(seat) = self.0.take() {
+            seats().get_or_insert_default().idle.push(seat);
+        }
+    }
+}
+
+thread_local! {
+    /// Has no destructor: quick to reach.
+    static QUICK: Cell<*const Seat> = const { Cell::new(null()) };
+    static MINE: RefCell<Mine> = const { RefCell::new(Mine(None)) };
+}
+
+/// The calling thread's seat.
+#[inline]
+pub fn mine() -> &'static Seat {
+    let quick = QUICK.get();
+    if quick.is_null() {
+        return enter();
+    }
+    // SAFETY: seats are never freed.
+    unsafe { &*quick }
+}
+
+#[cold]
+fn enter() -> &'static Seat {
+    register();
+    let taken = seats().get_or_insert_default().idle.pop();
+    let seat = taken.unwrap_or_else(|| {
+        let seat: &'static Seat = Box::leak(Box::new(Seat {
+            inside: AtomicUsize::new(0),
+            process: AtomicU32::new(0),
+            near: Cell::new(NOWHERE),
+            uncounted: Cell::new(0),
+            target: Cell::new(0),
+        }));
+        seats().get_or_insert_default().all.push(seat);
+        seat
+    });
+    seat.near.set(NOWHERE);
+    seat.uncounted.set(0);
+    seat.target.set(0);
+    seat.process.store(std::process::id(), Relaxed);
+    // A thread past its destructors keeps its seat for good.
+    let _ = MINE.try_with(|mine| mine.borrow_mut().0 = Some(seat));
+    QUICK.set(seat);
+    seat
+}
+
+const QUERY: i64 = 0;
+const EXPEDITED: i64 = 1 << 3;
+const REGISTER_EXPEDITED: i64 = 1 << 4;
+
+fn membarrier(command: i64) -> i64 {
+    // SAFETY: the call takes numbers only and changes no memory.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
+}
+
+/// Once in each process, before a first thread can be inside.
+fn register() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let offered = membarrier(QUERY);
+        let wanted = EXPEDITED | REGISTER_EXPEDITED;
+        let ready =
+            offered > 0 && offered & wanted == wanted && membarrier(REGISTER_EXPEDITED) == 0;
+        FENCED.store(!ready, SeqCst);
+    });
+}
+
+/// Being inside; dropped on the way out.
+pub struct Inside(&'static Seat);
+
+impl Seat {
+    /// Goes inside. Not to be nested, and nothing may be waited for meanwhile.
+    #[inline(always)]
+    pub fn enter(&'static self, handle: usize) -> Inside {
+        self.inside.store(handle, Relaxed);
+        if FENCED.load(Relaxed) {
+            fence(SeqCst);
+        }
+        compiler_fence(SeqCst);
+        Inside(self)
+    }
+
+    /// The heap around an address, if this thread was there last.
+    #[inline]
+    pub fn near(&self, address: usize) -> Option<Near> {
+        let near = self.near.get();
+        (address.wrapping_sub(near.low) < near.bytes).then_some(near)
+    }
+
+    pub fn remember(&self, near: Near) {
+        self.near.set(near);
+    }
+}
+
+impl Drop for Inside {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.inside.store(0, Release);
+    }
+}
+
+/// Whether the calling thread is the only one that ever came and has not ended.
+pub fn is_alone() -> bool {
+    mine();
+    seats().as_ref().is_none_or(|seats| seats.all.len() - seats.idle.len() <= 1)
+}
+
+/// Returns when every thread has left that was inside with a handle of those. What they are to
+/// find no more must be gone before; the caller itself is outside.
+pub fn wait_until_left(those: impl Fn(usize) -> bool) {
+    let me = mine();
+    let seats = seats();
+    let Some(seats) = seats.as_ref() else { return };
+    if seats.all.len() - seats.idle.len() <= 1 {
+        return;
+    }
+    let process = std::process::id();
+    if FENCED.load(SeqCst) || membarrier(EXPEDITED) != 0 {
+        fence(SeqCst);
+    }
+    let others = seats.all.iter().filter(|seat| !std::ptr::eq(**seat, me));
+    for seat in others.filter(|seat| seat.process.load(Relaxed) == process) {
+        loop {
+            let inside = seat.inside.load(Acquire);
+            if inside == 0 || !those(inside) {
+                break;
+            }
+            std::thread::yield_now();
+        }
+    }
+}

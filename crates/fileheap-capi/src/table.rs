@@ -1,0 +1,189 @@
+//! Handles: numbers that look like pointers and are looked up, never followed.
+//!
+//! A handle of a heap is odd - no pointer to anything is - and holds its place in the table and
+//! how often that place was used. One that was closed never fits again.
+
+use std::collections::BTreeMap;
+use std::ptr::null_mut;
+use std::sync::atomic::{
+    AtomicPtr, AtomicUsize,
+    Ordering::{Acquire, Relaxed, SeqCst},
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fileheap_core::{Error, ErrorKind, Heap, Result};
+
+use super::seats::{self, Near};
+use super::state::{State, Txn};
+
+/// Handles of heaps that can be open at a time.
+const PLACES: usize = 4096;
+const STEP: usize = PLACES * 2;
+
+struct Place {
+    /// The handle that is valid here, or 0.
+    handle: AtomicUsize,
+    state: AtomicPtr<State>,
+}
+
+#[allow(clippy::declare_interior_mutable_const)] // made anew for each place
+const EMPTY: Place = Place { handle: AtomicUsize::new(0), state: AtomicPtr::new(null_mut()) };
+
+/// Place 0 stays empty: that is where NULL leads, and it says neither that nor 0.
+static TABLE: [Place; PLACES] = {
+    let mut table = [const { EMPTY }; PLACES];
+    table[0].handle = AtomicUsize::new(2);
+    table
+};
+
+/// Who owns what the table points at.
+#[derive(Default)]
+struct Owned {
+    by_handle: BTreeMap<usize, Arc<State>>,
+    /// How often each place was used.
+    uses: Vec<usize>,
+    free: Vec<usize>,
+}
+
+static OWNED: Mutex<Option<Owned>> = Mutex::new(None);
+
+fn owned() -> MutexGuard<'static, Option<Owned>> {
+    OWNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn place(handle: usize) -> &'static Place {
+    &TABLE[handle / 2 % PLACES]
+}
+
+#[cold]
+fn closed(handle: usize) -> Error {
+    let what = if handle == 0 { "the heap is NULL" } else { "this handle of a heap was closed" };
+    Error::new(ErrorKind::Closed, what).advice("open the heap first")
+}
+
+/// Gives an open heap a handle. Handles of the same heap share one state.
+pub fn add(heap: Heap) -> Result<usize> {
+    let mut owned = owned();
+    let owned = owned.get_or_insert_default();
+    let known = owned.by_handle.values().find(|state| state.heap.is_same(&heap)).cloned();
+    let state = known.unwrap_or_else(|| Arc::new(State::new(heap)));
+    let index = match owned.free.pop() {
+        Some(index) => index,
+        None if owned.uses.len() + 1 < PLACES => {
+            owned.uses.push(0);
+            owned.uses.len()
+        }
+        None => {
+            let text = format!("{PLACES} handles of heaps are open already");
+            return Err(Error::new(ErrorKind::LimitReached, text).advice("close some"));
+        }
+    };
+    owned.uses[index - 1] += 1;
+    let handle = owned.uses[index - 1] * STEP + index * 2 + 1;
+    let place = place(handle);
+    place.state.store(Arc::as_ptr(&state).cast_mut(), SeqCst);
+    place.handle.store(handle, SeqCst);
+    owned.by_handle.insert(handle, state);
+    Ok(handle)
+}
+
+/// What a handle stands for, for as long as the caller wants it.
+pub fn state(handle: usize) -> Result<Arc<State>> {
+    let owned = owned();
+    let state = owned.as_ref().and_then(|owned| owned.by_handle.get(&handle)).cloned();
+    state.ok_or_else(|| closed(handle))
+}
+
+/// Closes a handle; the last one of a heap closes the heap.
+pub fn remove(handle: usize) -> Result<()> {
+    let state = state(handle)?;
+    let is_last = {
+        let owned = owned();
+        let sharing = owned.iter().flat_map(|owned| owned.by_handle.values());
+        sharing.filter(|other| Arc::ptr_eq(other, &state)).count() == 1
+    };
+    // Fails while a transaction is open, and then nothing has changed.
+    if is_last {
+        state.heap.close()?;
+    }
+    let mut owned = owned();
+    let Some(owned) = owned.as_mut() else { return Ok(()) };
+    place(handle).handle.store(0, SeqCst);
+    seats::wait_until_left(|inside| inside == handle);
+    if owned.by_handle.remove(&handle).is_some() {
+        owned.free.push(handle / 2 % PLACES);
+    }
+    Ok(())
+}
+
+/// The heap whose addresses an address is among, if it is open.
+pub fn find(address: usize) -> Option<Near> {
+    if let Some(near) = seats::mine().near(address).filter(|near| is_open(near.handle)) {
+        return Some(near);
+    }
+    let owned = owned();
+    let (&handle, state) = owned
+        .iter()
+        .flat_map(|owned| &owned.by_handle)
+        .find(|(_, state)| address.wrapping_sub(state.base) < state.reserved_bytes)?;
+    let near = Near { low: state.base, bytes: state.reserved_bytes, handle };
+    seats::mine().remember(near);
+    Some(near)
+}
+
+/// The same; an error if there is none.
+#[inline]
+pub fn around(address: usize) -> Result<Near> {
+    find(address).ok_or_else(|| {
+        let text = format!("the address {address:#x} lies in no open heap");
+        Error::new(ErrorKind::BadPointer, text)
+    })
+}
+
+fn is_open(handle: usize) -> bool {
+    place(handle).handle.load(Relaxed) == handle
+}
+
+/// Whether a thread that is inside with a handle may be using this open heap. A handle that is
+/// being closed counts: its place is not given away before nobody is inside with it.
+pub fn may_use(handle: usize, state: &State) -> bool {
+    std::ptr::eq(place(handle).state.load(SeqCst), state)
+}
+
+/// Works in the write transaction that is open in a heap, beside other threads that do so.
+#[inline(always)]
+pub fn in_txn<R>(handle: usize, work: impl Fn(&State, &Txn) -> Result<R>) -> Result<R> {
+    loop {
+        {
+            let _inside = seats::mine().enter(handle);
+            let place = place(handle);
+            if place.handle.load(Acquire) == handle {
+                // SAFETY: while the place says so and we are inside, the state lives.
+                let state = unsafe { &*place.state.load(Acquire) };
+                if let Some(txn) = state.current() {
+                    return work(state, txn);
+                }
+            }
+        }
+        settle(handle)?;
+    }
+}
+
+/// Waits until the transaction is open to all again; an error if there is none.
+#[cold]
+#[inline(never)]
+fn settle(handle: usize) -> Result<()> {
+    state(handle)?.settle()
+}
+
+/// Reads what never changes of an open heap.
+#[inline]
+pub fn look<R>(handle: usize, none: R, read: impl FnOnce(&State) -> R) -> R {
+    let _inside = seats::mine().enter(handle);
+    let place = place(handle);
+    if place.handle.load(Acquire) != handle {
+        return none;
+    }
+    // SAFETY: as in `in_txn`.
+    read(unsafe { &*place.state.load(Acquire) })
+}

@@ -1,0 +1,95 @@
+//! The library as it is installed, compilers, and programs run to their end.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// Where test programs, heaps and the prefix are.
+pub fn made() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+pub fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A new, empty folder.
+pub fn folder(name: &str) -> PathBuf {
+    let path = made().join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
+/// The library in a clean prefix, as `make install` puts it there.
+pub fn prefix() -> &'static Path {
+    static DONE: OnceLock<PathBuf> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let prefix = folder("prefix");
+        let root = here().ancestors().nth(2).expect("two folders above");
+        let mut make = Command::new("make");
+        make.current_dir(root).arg("install").arg(format!("PREFIX={}", prefix.display()));
+        // What cargo and make tell their children is not for this one.
+        make.env_remove("MAKEFLAGS").env_remove("DESTDIR").env_remove("RUSTFLAGS");
+        succeeds(&mut make);
+        prefix
+    })
+}
+
+/// Runs a command; it must succeed. Its output, if it is needed.
+pub fn succeeds(command: &mut Command) -> String {
+    let output = run(command);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{said}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+pub fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// A compiler with what it is told, in one line.
+#[derive(Clone, Copy)]
+pub struct Compiler(pub &'static str);
+
+/// C++17 and C++20, by both compilers, with both standard libraries.
+// gcc 12 takes libstdc++'s own strings for uninitialized when their pointers are no addresses.
+pub const CPP: [Compiler; 4] = [
+    Compiler("g++ -std=c++17 -O2 -Wno-maybe-uninitialized"),
+    Compiler("g++ -std=c++20 -O1 -Wno-maybe-uninitialized"),
+    Compiler("clang++ -std=c++17 -O2"),
+    Compiler("clang++ -std=c++20 -O1 -stdlib=libc++"),
+];
+impl Compiler {
+    /// The program made of one source in this crate.
+    pub fn build(self, source: &str) -> PathBuf {
+        let mut words = self.0.split(' ');
+        let name: String = format!("{} {source}", self.0)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
+        let program = made().join(name);
+        let prefix = prefix();
+        let mut command = Command::new(words.next().expect("a compiler"));
+        command.args(words).args(["-g", "-Wall", "-Wextra", "-Werror"]);
+        command.arg("-I").arg(prefix.join("include")).arg(here().join(source));
+        command.arg("-L").arg(prefix.join("lib")).args(["-lfileheap", "-lpthread"]);
+        command.arg(format!("-Wl,-rpath,{}", prefix.join("lib").display()));
+        // Other tests may run the same program now.
+        let fresh = program.with_extension(format!("{:?}", std::thread::current().id()));
+        succeeds(command.arg("-o").arg(&fresh));
+        std::fs::rename(&fresh, &program).expect("the program gets its name");
+        program
+    }
+}
+
+/// Runs a program with words; it must succeed.
+pub fn works<S: AsRef<OsStr>>(program: &Path, words: &[S]) -> String {
+    succeeds(Command::new(program).args(words))
+}

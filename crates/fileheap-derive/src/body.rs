@@ -1,0 +1,184 @@
+//! The implementation that the derive writes.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Data, DeriveInput, Field, Generics, Lifetime, Member, Result, parse_quote};
+
+use crate::attributes::{self, Said};
+use crate::{refuse, rename};
+
+/// The whole of it.
+pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
+    refuse::whole(input)?;
+    let fields = fields(input);
+    for field in &fields {
+        refuse::field(input, field)?;
+    }
+    let said = attributes::read(input)?;
+    let krate = &said.krate;
+    let ident = &input.ident;
+    let generics = bounded(&input.generics, krate);
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let (_, own_arguments, _) = input.generics.split_for_impl();
+    let life = Lifetime::new("'__at", Span::call_site());
+    let at = rename::arguments(&input.generics, krate, &life);
+    let types = fields.iter().map(|field| {
+        let ty = &field.ty;
+        quote_spanned!(ty.span()=> && <#ty as #krate::Persist>::ANYWHERE)
+    });
+    let (name, lines) = (name(input, &said), lines(input));
+    let version = said.version;
+    let inner = fields.iter().map(|field| {
+        let ty = &field.ty;
+        quote!(<#ty as #krate::Persist>::define(book);)
+    });
+    let law = law(input, &fields, krate);
+    Ok(quote! {
+        // SAFETY: every field is Persist and stays what it is at another lifetime, which `law`
+        // lets the compiler check; all of them are told.
+        #[automatically_derived]
+        unsafe impl #impl_generics #krate::Persist for #ident #own_arguments #where_clause {
+            type At<#life> = #ident #at;
+            const ANYWHERE: bool = true #(#types)*;
+
+            fn name() -> ::std::string::String {
+                #name
+            }
+
+            fn define(book: &mut #krate::shape::Book) {
+                if book.knows::<Self>() {
+                    return;
+                }
+                book.define::<Self>(#version, |block| { #lines });
+                #(#inner)*
+            }
+        }
+
+        #law
+    })
+}
+
+fn fields(input: &DeriveInput) -> Vec<&Field> {
+    match &input.data {
+        Data::Struct(data) => data.fields.iter().collect(),
+        Data::Enum(data) => data.variants.iter().flat_map(|variant| &variant.fields).collect(),
+        Data::Union(_) => Vec::new(),
+    }
+}
+
+/// Type parameters are Persist.
+fn bounded(generics: &Generics, krate: &TokenStream) -> Generics {
+    let mut bounded = generics.clone();
+    for param in bounded.type_params_mut() {
+        param.default = None;
+        param.bounds.push(parse_quote!(#krate::Persist));
+    }
+    bounded
+}
+
+fn name(input: &DeriveInput, said: &Said) -> TokenStream {
+    let (name, krate) = (&said.name, &said.krate);
+    let mut parts = Vec::new();
+    for param in &input.generics.params {
+        match param {
+            syn::GenericParam::Lifetime(_) => {}
+            syn::GenericParam::Type(param) => {
+                let ident = &param.ident;
+                parts.push(quote!(<#ident as #krate::Persist>::name()));
+            }
+            syn::GenericParam::Const(param) => {
+                let ident = &param.ident;
+                parts.push(quote!(::std::string::ToString::to_string(&#ident)));
+            }
+        }
+    }
+    if parts.is_empty() {
+        return quote!(::std::string::String::from(#name));
+    }
+    quote! {
+        let parts: &[::std::string::String] = &[#(#parts),*];
+        ::std::format!("{}<{}>", #name, parts.join(", "))
+    }
+}
+
+/// What is written down of each field.
+fn lines(input: &DeriveInput) -> TokenStream {
+    match &input.data {
+        Data::Struct(data) => {
+            let lines = data.fields.members().zip(&data.fields).map(|(member, field)| {
+                let (name, ty) = (member_name(&member), &field.ty);
+                quote!(block.field::<#ty>(#name, ::std::mem::offset_of!(Self, #member));)
+            });
+            quote!(#(#lines)*)
+        }
+        Data::Enum(data) => {
+            let repr = attributes::fixed_layout(input);
+            let repr = format!("represented as {}", repr.as_deref().unwrap_or("its numbers"));
+            let lines = data.variants.iter().map(|variant| {
+                let name = variant.ident.to_string();
+                if variant.fields.is_empty() {
+                    let ident = &variant.ident;
+                    // Where no variant carries data the number is known here.
+                    return match data.variants.iter().all(|variant| variant.fields.is_empty()) {
+                        true => quote! {
+                            block.fact(&::std::format!("{} = {}", #name, Self::#ident as i128));
+                        },
+                        false => numbered(&name, variant),
+                    };
+                }
+                let head = numbered(&name, variant);
+                let parts = variant.fields.members().zip(&variant.fields).map(|(member, field)| {
+                    let (part, ty) = (format!("{name}.{}", member_name(&member)), &field.ty);
+                    quote!(block.part::<#ty>(#part);)
+                });
+                quote!(#head #(#parts)*)
+            });
+            quote! {
+                block.fact(#repr);
+                #(#lines)*
+            }
+        }
+        Data::Union(_) => TokenStream::new(),
+    }
+}
+
+/// A variant of an enum that carries data: numbered by its place unless the source says otherwise.
+fn numbered(name: &str, variant: &syn::Variant) -> TokenStream {
+    match &variant.discriminant {
+        None => quote!(block.fact(#name);),
+        Some((_, number)) => quote! {
+            block.fact(&::std::format!("{} = {}", #name, (#number) as i128));
+        },
+    }
+}
+
+fn member_name(member: &Member) -> String {
+    match member {
+        Member::Named(ident) => ident.to_string().trim_start_matches("r#").to_owned(),
+        Member::Unnamed(index) => index.index.to_string(),
+    }
+}
+
+/// For each field a function that compiles only if the field's type at another lifetime is what the
+/// struct's field is there. Pointers to mutable are invariant: nothing is coerced.
+fn law(input: &DeriveInput, fields: &[&Field], krate: &TokenStream) -> TokenStream {
+    let life = Lifetime::new("'__at", Span::call_site());
+    let mut generics = bounded(&input.generics, krate);
+    generics.params.insert(0, parse_quote!(#life));
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let checks = fields.iter().map(|field| {
+        let ty = &rename::spelt_out(&field.ty, input);
+        let there = rename::at(ty, &input.generics, krate, &life);
+        quote_spanned! {ty.span()=>
+            #[allow(dead_code, clippy::all)]
+            fn field #impl_generics (field: *mut #there)
+                -> *mut <#ty as #krate::Persist>::At<#life> #where_clause
+            {
+                field
+            }
+        }
+    });
+    let checks = checks.map(|check| quote!(const _: () = { #check };));
+    quote!(#(#checks)*)
+}

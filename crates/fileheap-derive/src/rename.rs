@@ -1,0 +1,73 @@
+//! The same type elsewhere: its lifetime and its parameters replaced.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::visit_mut::{self, VisitMut};
+use syn::{DeriveInput, Generics, Ident, Lifetime, Type, parse_quote};
+
+/// `ty` with `Self` spelt out, to be named outside of an implementation.
+pub fn spelt_out(ty: &Type, input: &DeriveInput) -> Type {
+    struct Speller<'a>(&'a DeriveInput);
+    impl VisitMut for Speller<'_> {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if matches!(ty, Type::Path(path) if path.path.is_ident("Self")) {
+                let (ident, (_, arguments, _)) = (&self.0.ident, self.0.generics.split_for_impl());
+                *ty = parse_quote!(#ident #arguments);
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Speller(input).visit_type_mut(&mut ty);
+    ty
+}
+
+/// `ty` with the lifetime of `generics` as `to`, and each type parameter `T` as `T::At<to>`.
+pub fn at(ty: &Type, generics: &Generics, krate: &TokenStream, to: &Lifetime) -> Type {
+    let params = generics.type_params().map(|param| param.ident.clone()).collect();
+    let mut renamer = Renamer { params, krate, to };
+    let mut ty = ty.clone();
+    renamer.visit_type_mut(&mut ty);
+    ty
+}
+
+struct Renamer<'a> {
+    params: Vec<Ident>,
+    krate: &'a TokenStream,
+    to: &'a Lifetime,
+}
+
+impl VisitMut for Renamer<'_> {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        *lifetime = self.to.clone();
+    }
+
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::Path(path) = ty {
+            let param = path.path.get_ident().filter(|ident| self.params.contains(ident));
+            if let (None, Some(param)) = (&path.qself, param) {
+                let (krate, to) = (self.krate, self.to);
+                *ty = parse_quote!(<#param as #krate::Persist>::At<#to>);
+                return;
+            }
+        }
+        visit_mut::visit_type_mut(self, ty);
+    }
+}
+
+/// The arguments of the type itself at another lifetime: `<'x, T::At<'x>, N>`.
+pub fn arguments(generics: &Generics, krate: &TokenStream, to: &Lifetime) -> TokenStream {
+    let arguments = generics.params.iter().map(|param| match param {
+        syn::GenericParam::Lifetime(_) => quote!(#to),
+        syn::GenericParam::Type(param) => {
+            let ident = &param.ident;
+            quote!(<#ident as #krate::Persist>::At<#to>)
+        }
+        syn::GenericParam::Const(param) => {
+            let ident = &param.ident;
+            quote!(#ident)
+        }
+    });
+    quote!(<#(#arguments),*>)
+}

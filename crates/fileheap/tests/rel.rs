@@ -1,0 +1,115 @@
+//! Position-independent pointers: good at any address, bad when stale, foreign or forged.
+
+mod common;
+
+use common::*;
+use fileheap::{ErrorKind, Heap, Persist, Rel, Vec};
+
+#[derive(Persist, Debug, PartialEq)]
+struct Node {
+    number: u64,
+    next: Option<Rel<Node>>,
+}
+
+type List = Option<Rel<Node>>;
+
+fn list(scratch: &Scratch) -> Heap<List> {
+    let heap = Heap::<List>::create(scratch.file("a.heap"), |_| None).unwrap();
+    heap.try_update(|first, alloc| {
+        for number in 0..100 {
+            *first = Some(alloc.make::<Node>(Node { number, next: *first })?);
+        }
+        Ok::<_, fileheap::Error>(())
+    })
+    .unwrap();
+    heap
+}
+
+fn sum(heap: &Heap<List>) -> u64 {
+    let read = heap.read().unwrap();
+    let (mut at, mut sum) = (*read, 0);
+    while let Some(node) = at {
+        let node = node.get(&read).unwrap();
+        (at, sum) = (node.next, sum + node.number);
+    }
+    sum
+}
+
+#[test]
+fn a_list_is_read_at_another_address() {
+    let scratch = Scratch::new("anywhere");
+    let heap = list(&scratch);
+    heap.backup(scratch.file("b.heap")).unwrap();
+    // Both are open at once: the copy cannot have the same address.
+    let copy = Heap::<List>::open(scratch.file("b.heap")).unwrap();
+    assert_eq!((sum(&heap), sum(&copy)), (4950, 4950));
+    let mut guard = copy.write().unwrap();
+    let first = guard.root().unwrap();
+    first.get_mut(&mut guard).unwrap().number += 50;
+    guard.commit().unwrap();
+    assert_eq!((sum(&heap), sum(&copy)), (4950, 5000));
+    let text = "u64: 8 bytes";
+    let put = copy.try_update(|_, alloc| alloc.put_named::<Vec<u8>>(text, alloc.vec_from([1])));
+    refused(put, ErrorKind::AddressTaken, &["Vec<u8>", "b.heap", "addresses"]);
+}
+
+#[test]
+fn stale_foreign_and_forged_pointers_are_told() {
+    let scratch = Scratch::new("stale");
+    let heap = list(&scratch);
+    let other = Heap::<List>::create(scratch.file("other.heap"), |_| None).unwrap();
+    let first = heap.read().unwrap().unwrap();
+    refused(first.get(&other.read().unwrap()), ErrorKind::BadPointer, &["other.heap", "Node"]);
+    let mut guard = heap.write().unwrap();
+    let (root, alloc) = guard.split();
+    let node = alloc.take(first).unwrap();
+    assert_eq!((root.take(), node.number), (Some(first), 99));
+    refused(alloc.take(first), ErrorKind::BadPointer, &["a.heap", "taken"]);
+    // The same place gets another value; the old pointer does not lead to it.
+    let again = alloc.make::<Node>(Node { number: 5, next: node.next }).unwrap();
+    assert_ne!(again, first);
+    *root = Some(again);
+    refused(first.get_mut(&mut guard), ErrorKind::BadPointer, &["a.heap"]);
+    let second = node.next.unwrap();
+    assert_eq!(second.get(&guard).unwrap().number, 98);
+    guard.abort().unwrap();
+    refused(again.get(&heap.read().unwrap()), ErrorKind::BadPointer, &["aborted"]);
+    assert_eq!(first.get(&heap.read().unwrap()).unwrap().number, 99);
+    assert_eq!(sum(&heap), 4950);
+}
+
+#[derive(Persist)]
+struct Wide<'h> {
+    first: Option<Rel<Aligned<'h>>>,
+}
+
+/// More aligned than any cell by itself, and with memory of its own.
+#[derive(Persist)]
+#[repr(align(64))]
+struct Aligned<'h> {
+    text: Vec<'h, u8>,
+}
+
+#[test]
+fn targets_own_memory_and_may_be_aligned() {
+    let scratch = Scratch::new("owning");
+    let heap = Heap::<Wide>::create(scratch.file("a.heap"), |_| Wide { first: None }).unwrap();
+    let before = heap.stat().unwrap();
+    for round in 0..3_u8 {
+        heap.try_update(|root, alloc| {
+            let text = alloc.vec_from([round; 1000]);
+            root.first = Some(alloc.make::<Aligned>(Aligned { text })?);
+            Ok::<_, fileheap::Error>(())
+        })
+        .unwrap();
+        let read = heap.read().unwrap();
+        let target = read.first.unwrap().get(&read).unwrap();
+        assert_eq!(std::ptr::from_ref(target) as usize % 64, 0);
+        assert_eq!(target.text[..], [round; 1000]);
+        drop(read);
+        heap.try_update(|root, alloc| alloc.take(root.first.take().unwrap()).map(drop)).unwrap();
+    }
+    let after = heap.stat().unwrap();
+    assert_eq!(format!("{:?}", after.names), format!("{:?}", before.names));
+    clean(&heap);
+}
