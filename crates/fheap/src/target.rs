@@ -29,7 +29,11 @@ pub fn find<'a>(read: &'a ReadTxn, text: &str) -> Result<Found<'a>> {
     }
     if let Some((offset, bytes)) = text.strip_prefix('@').and_then(range) {
         let root = Root { offset, bytes, ..Root::default() };
-        return Ok(Found::Bytes { root, bytes: read.bytes(offset, bytes)?, shape: None });
+        let found = read.bytes(offset, bytes).map_err(|_| {
+            let what = format!("the heap does not reach to {bytes} bytes at {offset:#x}");
+            Error::new(ErrorKind::InvalidArgument, what).advice("`fheap stat` tells how long it is")
+        })?;
+        return Ok(Found::Bytes { root, bytes: found, shape: None });
     }
     if let Some((name, part)) = text.rsplit_once('$') {
         if let Some(root) = lookup(read, name)? {

@@ -64,9 +64,15 @@ pub fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", 100.0 * part as f64 / whole as f64)
 }
 
-/// Seconds since 1970 as a date and time in UTC (Howard Hinnant's civil_from_days).
-pub fn date(unix_s: u64) -> String {
-    let (days, second) = ((unix_s / 86400) as i64 + 719_468, unix_s % 86400);
+/// Seconds since 1970 as a date and time in UTC.
+pub fn date(unix_s: i64) -> String {
+    let (day, time) = moment(unix_s);
+    format!("{day} {time} UTC")
+}
+
+/// The same as day and time of day (Howard Hinnant's civil_from_days).
+pub fn moment(unix_s: i64) -> (String, String) {
+    let (days, second) = (unix_s.div_euclid(86400) + 719_468, unix_s.rem_euclid(86400));
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
     let year_of_era =
@@ -77,7 +83,8 @@ pub fn date(unix_s: u64) -> String {
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    let time = format!("{hour:02}:{minute:02}:{second:02}");
+    (format!("{year:04}-{month:02}-{day:02}"), time)
 }
 
 /// Sixteen bytes as a UUID is written.
@@ -99,6 +106,7 @@ mod tests {
     #[test]
     fn dates_are_those_of_the_calendar() {
         assert_eq!(date(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(date(-1), "1969-12-31 23:59:59 UTC");
         assert_eq!(date(951_827_696), "2000-02-29 12:34:56 UTC");
         assert_eq!(date(4_102_444_799), "2099-12-31 23:59:59 UTC");
     }

@@ -101,7 +101,8 @@ fn tables_come_in_and_go_out_as_they_were() {
     });
     assert_eq!(value["columns"], columns);
     let out = on(&heap, "get", &["t", "-f", "csv"]).ends(0).out;
-    let expected = "n,x,ok,word,\"a \"\"b\"\"\"\n1,1.5,TRUE,one,NA\n-2,NA,FALSE,\"two, with a comma\",NA\n\
+    let expected = "n,x,ok,word,\"a \"\"b\"\"\"\n1,1.5,TRUE,one,NA\n\
+                    -2,NA,FALSE,\"two, with a comma\",NA\n\
                     NA,1e300,NA,NA,NA\n";
     assert_eq!(out, expected);
     let uneven = scratch.file("uneven.csv");

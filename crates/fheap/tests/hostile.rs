@@ -113,7 +113,7 @@ fn check_finds_and_repair_mends_a_superblock() {
     let scratch = Scratch::new("superblock");
     let heap = sample(&scratch);
     damage(&heap, 4096 + 40, &[0xaa; 16]);
-    on(&heap, "check", &[]).ends(1).says(&["superblock", "1 defects"]);
+    on(&heap, "check", &[]).ends(1).says(&["superblock", "1 defect;"]);
     let told = on(&heap, "check", &["--json"]).ends(1).json();
     assert_eq!(told["findings"][0]["part"], "superblock");
     on(&heap, "repair", &[]).ends(0).says(&["mended", "superblock copy 1", "no defects"]);

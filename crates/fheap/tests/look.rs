@@ -15,7 +15,7 @@ fn ls_names_roots_of_every_face() {
     on(&heap, "ls", &[]).ends(0).says(&["data.frame 3 x 4", "list", "Library v1", "run"]);
     let all = on(&heap, "ls", &["--json", "--all", "--vectors"]).ends(0).json();
     let names: Vec<_> = all["names"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
-    let expected = ["frame", "library", "list", "plain", "run", "shape:0000000000000abc"];
+    let expected = ["dates", "frame", "library", "list", "plain", "run", "shape:0000000000000abc"];
     assert_eq!(names, expected);
     assert_eq!(all["vectors"][0]["type"], "double");
     assert_eq!(all["vectors"][0]["length"], 3);
@@ -37,6 +37,12 @@ fn get_shows_a_data_frame_in_every_form() {
     });
     assert_eq!(value["columns"], columns);
     assert_eq!((&value["type"], &value["rows"]), (&json!("data.frame"), &json!(3)));
+    let dates = on(&heap, "get", &["dates", "-f", "csv"]).ends(0).out;
+    assert_eq!(
+        dates,
+        "day,when\n2024-02-28,1970-01-01T00:00:00Z\n2024-02-29,1969-12-31T23:59:59Z\n\
+                       2024-03-01,NA\n"
+    );
     let part = on(&heap, "get", &["frame$f", "--json"]).ends(0).json();
     assert_eq!(part["attributes"]["levels"], json!(["u", "v"]));
     on(&heap, "get", &["frame", "--format", "npy"]).ends(2).complains(&[
@@ -81,7 +87,7 @@ fn get_finds_records_ranges_and_rust_roots() {
     assert_eq!(on(&heap, "get", &["@0x10000+8", "-f", "raw"]).ends(0).out, "HEAPHEAD");
     on(&heap, "get", &["#77"]).ends(3).complains(&["record 77"]);
     on(&heap, "get", &["none"]).ends(3).complains(&["\"none\"", "fheap ls"]);
-    on(&heap, "get", &["@0+99999999999"]).ends(5);
+    on(&heap, "get", &["@64+99999999999"]).ends(2).complains(&["99999999999 bytes at 0x40"]);
 }
 
 #[test]
@@ -117,6 +123,34 @@ fn lists_and_texts_of_the_heap_are_followed() {
 }
 
 #[test]
+fn references_as_the_r_package_writes_them_are_followed() {
+    let scratch = Scratch::new("reference");
+    let path = scratch.file("a.heap");
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let numbers: Vec<u8> = (1..=12).flat_map(|number| f64::from(number).to_le_bytes()).collect();
+    // matrix(as.double(1:12), 3, dimnames = list(letters[1:3], LETTERS[1:4])) was record 7.
+    let ids: Vec<u64> = (0..7).map(|_| record(&mut txn, 14, 12, &numbers, 0)).collect();
+    let blob = fs::read(data("reference.rserial")).unwrap();
+    let cell = object(&txn, 7, &[7], &blob);
+    bind(&mut txn, "m", KIND_R, 1, cell);
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    assert_eq!(ids[6], 7);
+    on(&path, "ls", &[]).ends(0).says(&["double matrix 3 x 4"]);
+    let csv = on(&path, "get", &["m", "-f", "csv"]).ends(0).out;
+    assert_eq!(csv, ",A,B,C,D\na,1,4,7,10\nb,2,5,8,11\nc,3,6,9,12\n");
+    let map = on(&path, "map", &["--json"]).ends(0).json();
+    let owners: Vec<_> = map["owners"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    assert!(owners.contains(&&json!("m")) && owners.contains(&&json!("#1")));
+    let mut txn = Heap::open(&path, &Options::new()).unwrap().begin_write().unwrap();
+    txn.catalog().records().remove(7).unwrap();
+    txn.commit().unwrap();
+    on(&path, "get", &["m"]).ends(3).complains(&["record 7"]);
+    on(&path, "ls", &[]).ends(0).says(&["cannot be read"]);
+}
+
+#[test]
 fn dump_prints_everything_with_a_name() {
     let scratch = Scratch::new("dump");
     let heap = sample(&scratch);
@@ -124,8 +158,8 @@ fn dump_prints_everything_with_a_name() {
     let lines = on(&heap, "dump", &["--json"]).ends(0).out;
     let all: Vec<serde_json::Value> =
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(all.len(), 5);
-    assert_eq!(all[0]["value"]["rows"], 3);
+    assert_eq!(all.len(), 6);
+    assert_eq!(all[1]["value"]["rows"], 3);
 }
 
 #[test]
@@ -139,7 +173,7 @@ fn figures_agree_with_the_engine() {
     let truth = open.stat().unwrap();
     let stat = on(&heap, "stat", &["--json"]).ends(0).json();
     assert_eq!(stat["live_bytes"], truth.alloc.live_bytes);
-    assert_eq!(stat["names"], 6);
+    assert_eq!(stat["names"], 7);
     let info = on(&heap, "info", &["--json"]).ends(0).json();
     assert_eq!(
         (&info["state"], &info["processes"]),

@@ -73,7 +73,7 @@ fn who_closes_the_pipe_early_causes_no_error() {
     let scratch = Scratch::new("pipe");
     let heap = sample(&scratch);
     let script = format!(
-        "{} get {} @0+1000000 -f text -n 0 | head -n 1; echo ${{PIPESTATUS[0]}}",
+        "{} get {} @16+1000000 -f text -n 0 | head -n 1; echo ${{PIPESTATUS[0]}}",
         env!("CARGO_BIN_EXE_fheap"),
         heap.display()
     );

@@ -89,7 +89,8 @@ impl Report {
             vec![part, format!("{:#x}", finding.offset), what]
         });
         let count = self.findings.len();
-        let verdict = paint(BAD, format!("{count} defects"));
+        let defects = if count == 1 { "defect" } else { "defects" };
+        let verdict = paint(BAD, format!("{count} {defects}"));
         format!("{}{verdict}; {seen}\n", table(&["part", "offset", "defect"], rows.collect(), &[1]))
     }
 }

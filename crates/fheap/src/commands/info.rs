@@ -90,7 +90,7 @@ fn as_text(report: &Report) -> String {
         ("heap", report.path.display().to_string()),
         ("state", paint(style, report.state)),
         ("identity", report.uuid.clone()),
-        ("created", text::date(report.created_unix_s)),
+        ("created", text::date(report.created_unix_s as i64)),
         ("format", report.format.to_string()),
         (
             "file",

@@ -20,33 +20,68 @@ pub struct Column<'o> {
     pub name: String,
     elements: &'o Elements<'o>,
     start: usize,
-    levels: Option<Vec<String>>,
+    reading: Reading,
+}
+
+/// How the elements of an object with a class are meant.
+pub enum Reading {
+    Plain,
+    /// A factor: numbers of levels.
+    Levels(Vec<String>),
+    /// A Date: days since 1970.
+    Days,
+    /// A POSIXct: seconds since 1970.
+    Seconds,
+}
+
+impl Reading {
+    pub fn of(object: &Object<'_>) -> Self {
+        if object.is("factor") {
+            return Self::Levels(object.attribute("levels").map(texts_of).unwrap_or_default());
+        }
+        match (object.is("Date"), object.is("POSIXct")) {
+            (true, _) => Self::Days,
+            (_, true) => Self::Seconds,
+            _ => Self::Plain,
+        }
+    }
+
+    /// What an element stands for, if that is not the element itself.
+    pub fn text(&self, cell: &Cell<'_>) -> Option<String> {
+        let number = match *cell {
+            Cell::Integer(number) => f64::from(number),
+            Cell::Double(number) if number.is_finite() => number,
+            _ => return None,
+        };
+        match self {
+            Self::Plain => None,
+            Self::Levels(levels) => {
+                let level = levels.get((number - 1.0) as usize).filter(|_| number >= 1.0);
+                Some(level.cloned().unwrap_or_else(|| format!("level {number}?")))
+            }
+            Self::Days => Some(text::moment((number.floor() as i64).saturating_mul(86400)).0),
+            Self::Seconds => {
+                let (day, time) = text::moment(number.floor() as i64);
+                Some(format!("{day}T{time}Z"))
+            }
+        }
+    }
 }
 
 impl Column<'_> {
     /// An element as text; None if it is missing.
     pub fn text(&self, row: usize) -> Result<Option<String>> {
         let cell = self.elements.cell(self.start + row)?;
-        Ok(match (cell, &self.levels) {
-            (Cell::Missing, _) => None,
-            (Cell::Integer(code), Some(levels)) => {
-                let level = usize::try_from(code - 1).ok().and_then(|at| levels.get(at));
-                Some(level.cloned().unwrap_or_else(|| format!("level {code}?")))
-            }
-            (cell, _) => Some(text::plain(&cell)),
-        })
+        if cell == Cell::Missing {
+            return Ok(None);
+        }
+        Ok(Some(self.reading.text(&cell).unwrap_or_else(|| text::plain(&cell))))
     }
 
     /// Whether its elements are numbers, to be aligned to the right.
     pub fn is_number(&self) -> bool {
-        self.levels.is_none() && self.elements.bytes().is_some()
+        matches!(self.reading, Reading::Plain) && self.elements.bytes().is_some()
     }
-}
-
-/// The levels of a factor.
-pub fn levels(object: &Object<'_>) -> Option<Vec<String>> {
-    let is_factor = object.is("factor");
-    object.attribute("levels").filter(|_| is_factor).map(texts_of)
 }
 
 /// An object as a frame, if it can be one.
@@ -67,7 +102,8 @@ pub fn of<'o>(object: &'o Object<'o>) -> Result<Frame<'o>> {
 fn vector<'o>(object: &'o Object<'o>, elements: &'o Elements<'o>) -> Frame<'o> {
     let rows = elements.len();
     let names = object.attribute("names").map(texts_of).filter(|names| names.len() == rows);
-    let column = Column { name: "value".to_owned(), elements, start: 0, levels: levels(object) };
+    let column =
+        Column { name: "value".to_owned(), elements, start: 0, reading: Reading::of(object) };
     Frame { rows, row_names: names, columns: vec![column] }
 }
 
@@ -83,7 +119,8 @@ fn matrix<'o>(
     };
     let headings = names(1, count);
     let name = |at: usize| headings.as_ref().map_or(format!("V{}", at + 1), |all| all[at].clone());
-    let column = |at: usize| Column { name: name(at), elements, start: at * rows, levels: None };
+    let column =
+        |at: usize| Column { name: name(at), elements, start: at * rows, reading: Reading::Plain };
     Frame { rows, row_names: names(0, rows), columns: (0..count).map(column).collect() }
 }
 
@@ -95,7 +132,7 @@ fn data_frame<'o>(object: &'o Object<'o>, parts: &'o [Object<'o>]) -> Result<Fra
         let name = names.get(index).cloned().unwrap_or_else(|| format!("V{}", index + 1));
         match elements(part).filter(|elements| elements.len() == rows) {
             Some(elements) => {
-                columns.push(Column { name, elements, start: 0, levels: levels(part) });
+                columns.push(Column { name, elements, start: 0, reading: Reading::of(part) });
             }
             None => {
                 let what = format!("column {name:?} ({})", summary(part).0);

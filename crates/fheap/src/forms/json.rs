@@ -6,7 +6,7 @@ use fileheap_core::Result;
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::frame::levels;
+use super::frame::Reading;
 use crate::objects::{elements, row_count, summary};
 use crate::output::cannot_write;
 use crate::rserial::{Body, Object, texts_of};
@@ -58,8 +58,8 @@ impl Serialize for Whole<'_> {
                 map.serialize_entry("values", &parts)?;
             }
             Body::Vector(elements) => {
-                let levels = levels(object);
-                map.serialize_entry("values", &Values { elements, levels, limit })?;
+                let reading = Reading::of(object);
+                map.serialize_entry("values", &Values { elements, reading, limit })?;
             }
             _ => {}
         }
@@ -75,7 +75,7 @@ impl Serialize for Attributes<'_> {
         for (name, object) in self.0 {
             match &object.body {
                 Body::Vector(elements) => {
-                    let values = Values { elements, levels: None, limit: usize::MAX };
+                    let values = Values { elements, reading: Reading::Plain, limit: usize::MAX };
                     map.serialize_entry(name, &values)?;
                 }
                 _ => map.serialize_entry(name, &Whole { object, limit: usize::MAX })?,
@@ -98,8 +98,8 @@ impl Serialize for Columns<'_> {
             let name = self.names.get(index).cloned().unwrap_or_else(|| format!("V{}", index + 1));
             match elements(object) {
                 Some(elements) => {
-                    let levels = levels(object);
-                    map.serialize_entry(&name, &Values { elements, levels, limit: self.limit })?;
+                    let reading = Reading::of(object);
+                    map.serialize_entry(&name, &Values { elements, reading, limit: self.limit })?;
                 }
                 None => map.serialize_entry(&name, &Whole { object, limit: self.limit })?,
             }
@@ -110,7 +110,7 @@ impl Serialize for Columns<'_> {
 
 struct Values<'o> {
     elements: &'o Elements<'o>,
-    levels: Option<Vec<String>>,
+    reading: Reading,
     limit: usize,
 }
 
@@ -120,7 +120,7 @@ impl Serialize for Values<'_> {
         let mut list = to.serialize_seq(Some(count))?;
         for index in 0..count {
             let cell = self.elements.cell(index).map_err(S::Error::custom)?;
-            put(&mut list, &cell, self.levels.as_deref())?;
+            put(&mut list, &cell, &self.reading)?;
         }
         list.end()
     }
@@ -130,20 +130,20 @@ impl Serialize for Values<'_> {
 fn put<L: SerializeSeq>(
     list: &mut L,
     cell: &Cell<'_>,
-    levels: Option<&[String]>,
+    reading: &Reading,
 ) -> std::result::Result<(), L::Error> {
-    match (cell, levels) {
-        (Cell::Missing, _) => list.serialize_element(&()),
-        (Cell::Integer(code), Some(levels)) => {
-            list.serialize_element(&usize::try_from(code - 1).ok().and_then(|at| levels.get(at)))
-        }
-        (Cell::Logical(is), _) => list.serialize_element(is),
-        (Cell::Integer(number), _) => list.serialize_element(number),
-        (Cell::Double(number), _) if number.is_finite() => list.serialize_element(number),
-        (Cell::Complex(re, im), _) if re.is_finite() && im.is_finite() => {
+    if let Some(text) = reading.text(cell) {
+        return list.serialize_element(&text);
+    }
+    match cell {
+        Cell::Missing => list.serialize_element(&()),
+        Cell::Logical(is) => list.serialize_element(is),
+        Cell::Integer(number) => list.serialize_element(number),
+        Cell::Double(number) if number.is_finite() => list.serialize_element(number),
+        Cell::Complex(re, im) if re.is_finite() && im.is_finite() => {
             list.serialize_element(&[re, im])
         }
-        (Cell::Raw(byte), _) => list.serialize_element(byte),
-        (other, _) => list.serialize_element(&crate::text::plain(other)),
+        Cell::Raw(byte) => list.serialize_element(byte),
+        other => list.serialize_element(&crate::text::plain(other)),
     }
 }

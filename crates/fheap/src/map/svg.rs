@@ -29,7 +29,8 @@ pub fn draw(survey: &Survey) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         width=\"{WIDTH}\" \
          height=\"{height}\" font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"12\" \
          fill=\"#1e293b\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{DEFS}"
     );
@@ -44,7 +45,8 @@ pub fn draw(survey: &Survey) -> String {
 }
 
 const DEFS: &str = "<defs><pattern id=\"hole\" width=\"6\" height=\"6\" \
-     patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect width=\"6\" height=\"6\" \
+     patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect width=\"6\" \
+     height=\"6\" \
      fill=\"#f8fafc\"/><rect width=\"1.5\" height=\"6\" fill=\"#cbd5e1\"/></pattern>\
      <linearGradient id=\"age\"><stop offset=\"0\" stop-color=\"#4c1d95\"/><stop offset=\"0.5\" \
      stop-color=\"#db2777\"/><stop offset=\"1\" stop-color=\"#facc15\"/></linearGradient></defs>\n";
@@ -121,7 +123,8 @@ fn head(survey: &Survey, out: &mut String) {
         let part = percent(size, survey.heap_bytes());
         let _ = writeln!(
             out,
-            "<rect x=\"{x:.2}\" y=\"66\" width=\"{width:.2}\" height=\"8\" fill=\"{}\"><title>{name}: \
+            "<rect x=\"{x:.2}\" y=\"66\" width=\"{width:.2}\" height=\"8\" \
+             fill=\"{}\"><title>{name}: \
              {}, {part}</title></rect>",
             fill(shade),
             bytes(size)

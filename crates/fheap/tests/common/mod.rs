@@ -147,7 +147,7 @@ pub fn sample(scratch: &Scratch) -> PathBuf {
     let path = scratch.file("sample.heap");
     let heap = Heap::create(&path, &Options::new()).unwrap();
     let mut txn = heap.begin_write().unwrap();
-    for name in ["frame", "list"] {
+    for name in ["dates", "frame", "list"] {
         let blob = fs::read(data(&format!("{name}.rserial"))).unwrap();
         let cell = object(&txn, 0, &[], &blob);
         bind(&mut txn, name, KIND_R, 1, cell);

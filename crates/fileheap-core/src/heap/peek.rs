@@ -1,4 +1,4 @@
-//! Peek: what can be told of a heap without opening it. Takes no lock, pins nothing, writes nothing.
+//! Peek: what can be told of a heap without opening it. It locks, pins and writes nothing.
 
 use std::path::Path;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
