@@ -3,11 +3,12 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::time::Instant;
+use std::time::Duration;
 
 use super::capture::Tracker;
 use super::pagemap::{Pagemap, Query, iowr};
-use super::sys::{HUGE_BYTES, check, overlap};
+use super::sys::{HUGE_BYTES, check, overlap, thread_time};
+use crate::os::SearchCost;
 
 const API: u64 = 0xaa;
 const FEATURE_WP_UNPOPULATED: u64 = 1 << 13;
@@ -52,8 +53,10 @@ pub(super) enum Arming {
 const SLOW_US_PER_MIB: u64 = 1;
 /// Up to so many candidates one call for each is cheap.
 const CLOSE_LOOKS: usize = 128;
-/// About what arming costs, once.
-const ARMING_US_PER_MIB: u64 = 20;
+/// Three times what arming costs, once: mapping anew is tried before.
+const ARMING_US_PER_MIB: u64 = 60;
+/// A search passes over so much memory that has no page table in about this time.
+const EMPTY_WINDOW: Duration = Duration::from_nanos(10);
 
 /// Protects pages and asks which lost their protection.
 #[derive(Debug)]
@@ -66,6 +69,8 @@ pub(super) struct UffdTracker {
     mapped: u64,
     /// Time spent on slow harvests before arming.
     slow_us: u64,
+    /// Of harvests since all was mapped anew, as far as pages mapped since are to blame.
+    cost: SearchCost,
     /// Pages below this offset (all or none) are protected, but for those in `bare`.
     armed: u64,
     /// Encloses the pages that were mapped or dropped since the last harvest: they lack
@@ -86,7 +91,8 @@ impl UffdTracker {
         check(unsafe { libc::ioctl(fd.as_raw_fd(), UFFDIO_API as _, &raw mut arg) })?;
         let pagemap = Pagemap::open()?;
         let (harvest_count, mapped, slow_us, armed, bare) = (0, 0, 0, 0, 0..0);
-        Ok(Self { fd, pagemap, base, arming, harvest_count, mapped, slow_us, armed, bare })
+        let cost = SearchCost::default();
+        Ok(Self { fd, pagemap, base, arming, harvest_count, mapped, slow_us, cost, armed, bare })
     }
 
     fn mapped_mib(&self) -> u64 {
@@ -139,8 +145,10 @@ impl UffdTracker {
         self.pagemap.scan(at..addresses.end, Query::Written, report)
     }
 
-    fn note_cost(&mut self, begun: Instant) {
-        let us = begun.elapsed().as_micros() as u64;
+    fn note_cost(&mut self, took: Duration) {
+        let windows = (self.mapped / HUGE_BYTES) as u32;
+        self.cost.add(took.saturating_sub(EMPTY_WINDOW * windows));
+        let us = took.as_micros() as u64;
         if self.armed == 0 && us > SLOW_US_PER_MIB * self.mapped_mib() {
             self.slow_us += us;
         }
@@ -171,13 +179,26 @@ impl Tracker for UffdTracker {
         self.bared(&range);
     }
 
+    fn renewed(&mut self) {
+        (self.slow_us, self.cost) = (0, SearchCost::default());
+        match self.arming {
+            // The protection is gone, and so is what made it pay.
+            Arming::WhenItPays => (self.armed, self.bare) = (0, 0..0),
+            Arming::Always | Arming::Never => self.bare = 0..self.armed,
+        }
+    }
+
+    fn cost(&self) -> Option<SearchCost> {
+        (self.armed == 0 && self.arming != Arming::Always).then_some(self.cost)
+    }
+
     fn harvest(
         &mut self,
         private: &[Range<u64>],
         found: &mut dyn FnMut(Range<u64>),
     ) -> io::Result<()> {
         self.arm_if_due();
-        let begun = Instant::now();
+        let begun = thread_time();
         let base = self.base;
         let mut report = |at: Range<u64>| found(at.start - base..at.end - base);
         for range in private {
@@ -198,7 +219,7 @@ impl Tracker for UffdTracker {
             }
         }
         self.bare = self.armed..self.armed;
-        self.note_cost(begun);
+        self.note_cost(thread_time().saturating_sub(begun));
         Ok(())
     }
 
