@@ -8,10 +8,9 @@ use super::engine::Engine;
 use crate::Result;
 use crate::os::SearchCost;
 
-/// A checkpoint is never taken to cost less or more than this, or else before the first one.
-const CHECKPOINT_MIN: Duration = Duration::from_micros(200);
-const CHECKPOINT_MAX: Duration = Duration::from_millis(100);
+/// Before the first checkpoint it is taken to cost this, and never less than that.
 const CHECKPOINT_GUESS: Duration = Duration::from_millis(2);
+const CHECKPOINT_MIN: Duration = Duration::from_micros(200);
 /// Mapping pages again takes so many times as long as searching them.
 const REFILLS_PER_SEARCH: u32 = 3;
 /// Where renewals do not pay they become so much rarer.
@@ -20,7 +19,7 @@ const RARITY_MAX: u32 = 64;
 /// When searches have cost so much that a checkpoint is worth it, though the log is short.
 #[derive(Debug)]
 pub struct Renewal {
-    /// What a checkpoint for this purpose costs, the last ones counting most.
+    /// What a checkpoint for this purpose costs.
     checkpoint: Duration,
     /// How many times its price searches must have cost.
     rarity: u32,
@@ -50,7 +49,8 @@ impl Renewal {
     /// It pays if the next search would have cost more than the mean of those so far, the price
     /// included.
     fn done(&mut self, cost: SearchCost, took: Duration) {
-        self.checkpoint = ((self.checkpoint + took) / 2).clamp(CHECKPOINT_MIN, CHECKPOINT_MAX);
+        // At most half more at a time: the disk may just have been busy.
+        self.checkpoint = took.clamp(CHECKPOINT_MIN, self.checkpoint * 3 / 2);
         let pays = cost.last * cost.count > cost.spent + self.price(cost);
         self.rarity = if pays { 1 } else { RARITY_MAX.min(self.rarity * 2) };
     }

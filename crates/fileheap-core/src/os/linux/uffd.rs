@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::capture::Tracker;
 use super::pagemap::{Pagemap, Query, iowr};
 use super::sys::{HUGE_BYTES, check, overlap, thread_time};
+use super::view::HUGE_FROM_BYTES;
 use crate::os::SearchCost;
 
 const API: u64 = 0xaa;
@@ -189,7 +190,8 @@ impl Tracker for UffdTracker {
     }
 
     fn cost(&self) -> Option<SearchCost> {
-        (self.armed == 0 && self.arming != Arming::Always).then_some(self.cost)
+        let large = self.mapped > HUGE_FROM_BYTES; // else all of its page tables are soon searched
+        (large && self.armed == 0 && self.arming != Arming::Always).then_some(self.cost)
     }
 
     fn harvest(

@@ -15,7 +15,7 @@ use crate::format::PREAMBLE_BYTES;
 use crate::os::{Capture, File, Placement, SearchCost, View};
 
 /// Below this offset clean memory is not asked to be in huge pages: small heaps get armed.
-const HUGE_FROM_BYTES: u64 = 256 << 20;
+pub(super) const HUGE_FROM_BYTES: u64 = 256 << 20;
 
 /// A mapping of a heap file.
 pub struct LinuxView {
