@@ -217,8 +217,8 @@ fn p24_repair_accepts_the_loss_and_says_what_is_lost() {
 }
 
 #[test]
-fn p24_accepting_a_loss_survives_a_crash_of_its_own() {
-    // Of two logs the older is hit: both must go, and between the two the heap does not open.
+fn p24_a_loss_in_the_older_of_two_logs_gives_both_up() {
+    // What the younger log holds builds on what is lost: both must go.
     let scratch = Scratch::new("log-damage-two");
     let path = scratch.file("living.heap");
     let options = Options::new().log_bytes(64 * 1024);

@@ -54,8 +54,10 @@ pub(super) enum Arming {
 const SLOW_US_PER_MIB: u64 = 1;
 /// Up to so many candidates one call for each is cheap.
 const CLOSE_LOOKS: usize = 128;
-/// Three times what arming costs, once: mapping anew is tried before.
-const ARMING_US_PER_MIB: u64 = 60;
+/// About what arming costs, once.
+const ARMING_US_PER_MIB: u64 = 20;
+/// Where mapping anew helps, it is tried before: searches must have cost so many times as much.
+const ARMING_PATIENCE: u64 = 3;
 /// A search passes over so much memory that has no page table in about this time.
 const EMPTY_WINDOW: Duration = Duration::from_nanos(10);
 
@@ -100,13 +102,19 @@ impl UffdTracker {
         (self.mapped >> 20).max(1)
     }
 
+    /// In a small heap all page tables are soon in use, mapped anew or not.
+    fn is_large(&self) -> bool {
+        self.mapped > HUGE_FROM_BYTES
+    }
+
     fn arm_if_due(&mut self) {
         self.harvest_count += 1;
         let due = match self.arming {
             Arming::Always => self.harvest_count == 1,
             Arming::Never => false,
             Arming::WhenItPays => {
-                self.armed == 0 && self.slow_us > ARMING_US_PER_MIB * self.mapped_mib()
+                let patience = if self.is_large() { ARMING_PATIENCE } else { 1 };
+                self.armed == 0 && self.slow_us > ARMING_US_PER_MIB * patience * self.mapped_mib()
             }
         };
         if due {
@@ -190,8 +198,7 @@ impl Tracker for UffdTracker {
     }
 
     fn cost(&self) -> Option<SearchCost> {
-        let large = self.mapped > HUGE_FROM_BYTES; // else all of its page tables are soon searched
-        (large && self.armed == 0 && self.arming != Arming::Always).then_some(self.cost)
+        (self.is_large() && self.armed == 0 && self.arming != Arming::Always).then_some(self.cost)
     }
 
     fn harvest(
