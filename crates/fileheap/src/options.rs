@@ -54,10 +54,10 @@ impl<R: Persist> Options<R> {
     pass_on! {
         /// Opens for reading only: `write` is an error.
         read_only();
-        /// The file never grows beyond this, 8 TiB at most: a new heap records it, 1 TiB by default.
-        /// Opening with another limit records that one, larger or smaller. That fails with `Busy`
-        /// while anybody else has the heap open, with `InvalidArgument` if the file is longer
-        /// already. Not given, the heap keeps its limit; for reading only it means nothing.
+        /// The file never grows beyond this, 8 TiB at most: a new heap records it, else 1 TiB.
+        /// Opening with another limit records that one, larger or smaller. That fails with
+        /// `Busy` while anybody else has the heap open, with `InvalidArgument` if the file is
+        /// longer already. Not given, the heap keeps its limit; for reading it means nothing.
         limit_bytes(bytes: u64);
         /// The address that the heap is to have, instead of one chosen at creation.
         base(address: u64);

@@ -238,7 +238,7 @@ fn row_limit_is_kept_and_a_shrink_below_what_is_used_refused() {
 
 #[test]
 fn row_expansion_by_reopening_with_a_larger_limit() {
-    let scratch = Scratch::new("row-expansion");
+    let scratch = Scratch::new("row-larger-limit");
     let path = scratch.file("a.heap");
     let with = |bytes| Heap::<Store>::options().limit_bytes(bytes);
     let heap = with(8 << 20).create(&path, empty).unwrap();
