@@ -1,4 +1,4 @@
-//! One test for each crash case P1 to P23 of docs/PROTOCOL.md, each at exactly its point.
+//! One test for each crash case of docs/PROTOCOL.md but P24, each at exactly its point.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -338,6 +338,21 @@ fn p23_enlisted_direct_extent() {
         Ok(())
     }
     case(&store, &|world| (0..3).try_for_each(|_| store(world)), &|_, _, _| true);
+}
+
+/// P25: opening records another limit, in both superblock copies.
+#[test]
+fn p25_another_limit() {
+    for limit in [12_u64 << 20, 24 << 20] {
+        let act = |world: &mut World| {
+            world.options = options().limit_bytes(limit);
+            world.reopen(0)?;
+            assert_eq!(world.heaps[0].limit_bytes(), limit);
+            Ok(())
+        };
+        let pick = |_: &str, file: usize, change: &Change| is_superblock(file, change);
+        case(&commits, &act, &pick);
+    }
 }
 
 /// A killed process leaves what it wrote: the next one finds a committed state.

@@ -138,18 +138,6 @@ pub fn invent(base: u64, limit_bytes: u64, file_bytes: u64, uuid: [u8; 16]) -> S
     }
 }
 
-/// Slots of 64 GiB in two ranges that loaders, sanitizers and runtimes leave alone; see
-/// PLATFORM.md.
-pub fn base_of(uuid: [u8; 16]) -> u64 {
-    const STEP: u64 = 64 << 30;
-    const LOW: (u64, u64) = (0x5a00_0000_0000, 0x5f00_0000_0000);
-    const HIGH: (u64, u64) = (0x7000_0000_0000, 0x7a00_0000_0000);
-    let slots = |range: (u64, u64)| (range.1 - range.0) / STEP;
-    let pick = u64::from_le_bytes(uuid[..8].try_into().unwrap_or_default());
-    let pick = pick % (slots(LOW) + slots(HIGH));
-    if pick < slots(LOW) { LOW.0 + pick * STEP } else { HIGH.0 + (pick - slots(LOW)) * STEP }
-}
-
 /// A random (version 4) UUID.
 pub fn new_uuid() -> [u8; 16] {
     use std::hash::{BuildHasher, Hasher};

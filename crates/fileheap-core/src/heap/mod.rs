@@ -5,8 +5,10 @@ mod check;
 mod compact;
 mod flusher;
 mod identity;
+mod limit;
 mod open;
 mod options;
+mod place;
 mod read;
 mod registry;
 mod repair;
@@ -151,6 +153,12 @@ impl Heap {
     pub fn adopt(&self, address: *const u8) -> Option<u64> {
         let offset = (address as u64).wrapping_sub(self.base() as u64);
         (offset < self.reserved_bytes()).then_some(offset)
+    }
+
+    /// The file never grows beyond this.
+    #[must_use]
+    pub fn limit_bytes(&self) -> u64 {
+        self.shared.engine.limit_bytes()
     }
 
     /// The heap file.

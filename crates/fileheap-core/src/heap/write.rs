@@ -367,7 +367,7 @@ impl Ground for WriteTxn {
     }
 
     fn extend(&self, total_pages: u64) -> Result<bool> {
-        self.shared.engine.extend(total_pages * PAGE_BYTES)
+        self.shared.engine.extend(total_pages.saturating_mul(PAGE_BYTES))
     }
 
     fn reserve(&self, pages: Range<u64>) -> Result<()> {
