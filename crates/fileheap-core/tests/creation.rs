@@ -136,9 +136,9 @@ fn a_link_that_leads_nowhere_is_told() {
     let scratch = Scratch::new("nowhere");
     let (path, target) = (scratch.file("link"), scratch.file("target"));
     std::os::unix::fs::symlink(&target, &path).unwrap();
-    let parts = ["symbolic link", "link", "where the link leads"];
-    refused(Heap::open_or_create(&path, &Options::new()), ErrorKind::NotAFile, &parts);
-    refused(Heap::create(&path, &Options::new()), ErrorKind::NotAFile, &parts);
+    let parts = ["symbolic link", "link", "where it leads"];
+    refused(Heap::open_or_create(&path, &Options::new()), ErrorKind::AlreadyExists, &parts);
+    refused(Heap::create(&path, &Options::new()), ErrorKind::AlreadyExists, &parts);
     let heap = Heap::create(&target, &Options::new()).unwrap();
     let (same, new) = Heap::open_or_create(&path, &Options::new()).unwrap();
     assert!(same.is_same(&heap) && !new);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fileheap_core::catalog::{OrderedMap, RecordNew, Root};
 use fileheap_core::format::RecordState;
-use fileheap_core::{Durability, ErrorKind, Heap, Options, Wait, WriteTxn};
+use fileheap_core::{Durability, Heap, Options, Wait, WriteTxn};
 
 use crate::fill::{HEAD_BYTES, Identity, Random};
 use crate::layout::*;

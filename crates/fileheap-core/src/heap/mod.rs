@@ -88,7 +88,8 @@ impl Heap {
                 opened => return opened.map(|heap| (heap, false)),
             }
             match open::create(path, options) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && !open::leads_nowhere(path) => {}
                 created => return created.map(|heap| (heap, true)),
             }
         }

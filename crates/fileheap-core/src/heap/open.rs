@@ -32,12 +32,21 @@ pub fn create(path: &Path, options: &Options) -> Result<Heap> {
 /// P15: everything that can go wrong does so before the file has its name. From then on it is a
 /// heap like any other, which others may be using already.
 fn create_once(path: &Path, options: &Options) -> Result<Heap> {
-    let host = SystemHost::create(path, INITIAL_BYTES, options.mode)?;
+    let made = SystemHost::create(path, INITIAL_BYTES, options.mode);
+    let host = made.map_err(|error| match leads_nowhere(path) {
+        true => error.advice("a symbolic link leads nowhere: create the heap where it leads"),
+        false => error,
+    })?;
     let key = host.identity();
     let made = refuse_network(&host, options).and_then(|()| create_in(&host, options));
     let created = made
         .and_then(|()| registry::find_or_open(key, || attach(Box::new(host), options, Some(key))));
     created.map(|shared| Heap { shared }).map_err(|error| error.at(path))
+}
+
+/// Whether there is a symbolic link and nothing where it leads: neither to open nor to create.
+pub fn leads_nowhere(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
 }
 
 fn check_limit(options: &Options) -> Result<()> {

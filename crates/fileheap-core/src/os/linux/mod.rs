@@ -57,11 +57,6 @@ impl LinuxHost {
         initial_bytes: u64,
         mode: u32,
     ) -> Result<Self> {
-        if name::leads_nowhere(path) {
-            let text = "a symbolic link that leads to no file is not followed to create a heap";
-            let error = Error::new(ErrorKind::NotAFile, text).at(path);
-            return Err(error.advice("create it where the link leads, or remove the link"));
-        }
         let fail = |error| Error::os("cannot create the heap file", error).at(path);
         let real = name::canonical_new(path).map_err(fail)?;
         let (draft, fd) = way(&real, mode).map_err(fail)?;

@@ -85,13 +85,6 @@ pub(super) fn canonical_new(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Whether there is a symbolic link here, and nothing where it leads.
-pub(super) fn leads_nowhere(path: &Path) -> bool {
-    let missing = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
-        && fs::metadata(path).is_err_and(missing)
-}
-
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -70,7 +70,7 @@ fn p15_publishing_never_replaces() {
         drop(late);
         assert_eq!(names(&scratch.0).len(), 2, "the file and the link");
         let lost = make(way, &link).err().unwrap();
-        assert_eq!(lost.kind(), ErrorKind::NotAFile, "{lost}");
+        assert_eq!(lost.kind(), ErrorKind::AlreadyExists, "{lost}");
     }
 }
 
