@@ -1,4 +1,4 @@
-//! What files on disk do: A3, A21, and A12, A13, A16, which no program can show without a power cut.
+//! What files on disk do: A3, A21; and A12, A13, A16, which need a power cut to be shown.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
