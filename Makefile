@@ -9,7 +9,7 @@ DIR ?= $(CURDIR)/target/soak
 PREFIX ?= /usr/local
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz docs install
+.PHONY: help setup test lint demo bench soak fuzz docs install r-test r-tarball
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -17,6 +17,8 @@ help:
 	@echo 'make demo               a tour of the engine, each step explained'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
+	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
+	@echo 'make r-tarball          the R package with all it needs, in target'
 	@echo 'make install PREFIX=    the C library, its headers, pkg-config file and CMake package'
 	@echo 'make docs               the documentation of the crates, in target/doc'
 
@@ -32,6 +34,15 @@ test: setup lint
 	$(CARGO) test --quiet -p fileheap --features serde
 	RUSTC_BOOTSTRAP=1 $(CARGO) test --quiet -p fileheap --features nightly --test nightly
 	$(CARGO) run --quiet -p fileheap-probes
+	@$(MAKE) --no-print-directory r-test
+
+r-test:
+	@scripts/r-test
+	@if [ "$$(id -u)" = 0 ]; then scripts/r45 scripts/r-test; \
+	else echo 'r-test: not root: R 4.5 was left out'; fi
+
+r-tarball:
+	@scripts/r-tarball
 
 demo: setup
 	@$(CARGO) run --quiet --release -p fileheap-core --example tour

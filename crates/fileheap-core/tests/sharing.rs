@@ -231,6 +231,40 @@ fn a_keeper_holds_space_but_not_commits() {
 }
 
 #[test]
+fn an_isolated_child_keeps_its_direct_stores() {
+    const TEST: &str = "an_isolated_child_keeps_its_direct_stores";
+    if let Some((_, dir)) = role() {
+        let heap = Heap::open(dir.join("a.heap"), &Options::new()).unwrap();
+        let txn = heap.begin_write().unwrap();
+        let made = txn.alloc_direct(8192, true).unwrap();
+        txn.commit().unwrap();
+        let word = heap.resolve(made.offset).cast::<u64>();
+        heap.isolate_child().unwrap(); // it is no child: nothing changes
+        // SAFETY: within the extent; the processes store one after another.
+        unsafe { word.write(1) };
+        forked(|| {
+            heap.isolate_child().unwrap();
+            // SAFETY: as above.
+            unsafe {
+                let seen = word.read() == 1;
+                word.write(2);
+                seen && word.read() == 2
+            }
+        });
+        // SAFETY: as above.
+        assert_eq!(unsafe { word.read() }, 1);
+        assert_eq!((heap.writer(), heap.attached().unwrap().len()), (None, 1));
+        let txn = heap.begin_write().unwrap();
+        assert_eq!(heap.writer(), Some(std::process::id()));
+        drop(txn);
+        return;
+    }
+    let scratch = Scratch::new("isolated");
+    scratch.closed("a.heap");
+    play(TEST, "parent", &scratch.0).succeeds();
+}
+
+#[test]
 fn a_forked_child_reads_and_opens_anew_but_does_not_write() {
     if let Some((role, dir)) = role() {
         let path = dir.join("a.heap");

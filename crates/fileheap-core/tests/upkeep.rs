@@ -413,3 +413,34 @@ fn mixed_stores(capture: Capture, tracked: bool) {
     let read = heap.begin_read().unwrap();
     assert!(read.bytes(at, BYTES).unwrap() == expected, "{capture:?}: after recovery");
 }
+
+#[test]
+fn direct_extents_side_by_side_are_enlisted_again_and_again() {
+    let scratch = Scratch::new("neighbours");
+    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
+    let fill = |at: u64, byte: u8| {
+        // SAFETY: within an extent, which nobody else uses.
+        unsafe { heap.resolve(at).write_bytes(byte, 100) };
+    };
+    // SAFETY: as above.
+    let seen = |at: u64| unsafe { heap.resolve(at).read() };
+    let txn = heap.begin_write().unwrap();
+    let both: [u64; 2] = std::array::from_fn(|_| txn.alloc_direct(4096, true).unwrap().offset);
+    assert_eq!(both[0].abs_diff(both[1]), 4096, "this is about neighbours");
+    txn.commit().unwrap();
+    for round in 1..4 {
+        let enlisted = || {
+            let txn = heap.begin_write().unwrap();
+            both.iter().for_each(|&at| txn.enlist(at).unwrap());
+            txn
+        };
+        let txn = enlisted();
+        both.iter().for_each(|&at| fill(at, 100));
+        txn.abort().unwrap();
+        assert_eq!(both.map(seen), [round - 1; 2], "undone");
+        let txn = enlisted();
+        both.iter().for_each(|&at| fill(at, round));
+        txn.commit().unwrap();
+        assert_eq!(both.map(seen), [round; 2]);
+    }
+}

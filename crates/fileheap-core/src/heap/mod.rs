@@ -223,6 +223,13 @@ impl Heap {
         self.shared.shut(last)
     }
 
+    /// In a forked child: stores to direct extents stay in the child from now on. Does nothing in
+    /// the process that opened the heap. Safe to call from a handler of `pthread_atfork`.
+    pub fn isolate_child(&self) -> Result<()> {
+        let done = self.shared.engine.view().isolate_child();
+        done.map_err(|error| self.shared.engine.os_error("cannot isolate the child", error))
+    }
+
     /// Whether two handles mean the same open heap.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

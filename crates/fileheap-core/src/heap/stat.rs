@@ -44,6 +44,18 @@ pub struct Stat {
 }
 
 impl Heap {
+    /// The processes that have the heap open, this one included.
+    pub fn attached(&self) -> Result<Vec<Attached>> {
+        let all = self.shared.engine.attached()?.into_iter();
+        Ok(all.map(|(pid, snapshot, keep)| Attached { pid, snapshot, keep }).collect())
+    }
+
+    /// The process that is writing now, if one is.
+    #[must_use]
+    pub fn writer(&self) -> Option<u32> {
+        self.shared.engine.writer()
+    }
+
     /// Counts everything, in a snapshot. The time it takes follows the number of allocations.
     pub fn stat(&self) -> Result<Stat> {
         let read = self.begin_read()?;
@@ -51,7 +63,6 @@ impl Heap {
         let data = engine.host().data();
         let fail = |error| engine.os_error("cannot measure the file", error);
         let (log_spans, log_bytes, trouble) = engine.log_load();
-        let attached = engine.attached()?.into_iter();
         Ok(Stat {
             alloc: self.shared.allocator.stat(),
             names: read.catalog().names().count()?,
@@ -61,9 +72,7 @@ impl Heap {
             disk_bytes: data.disk_bytes().map_err(fail)?,
             log_bytes,
             log_spans: log_spans as u64,
-            attached: attached
-                .map(|(pid, snapshot, keep)| Attached { pid, snapshot, keep })
-                .collect(),
+            attached: self.attached()?,
             capture: engine.view().capture_name(),
             trouble,
         })

@@ -303,7 +303,7 @@ impl WriteTxn {
         self.commit_open()?;
         let committed = self.number;
         self.number = self.shared.engine.seen() + 1;
-        self.changes = self.shared.engine.begin_changes(self.changes.tracked)?;
+        self.changes = self.shared.engine.next_changes(self.changes.tracked)?;
         Ok(committed)
     }
 

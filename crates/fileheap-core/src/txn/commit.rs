@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::book::Book;
 use super::engine::Engine;
+use super::renewal::Moment;
 use super::write_set::{Areas, WriteSet, merged, split};
 use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
 use crate::log::{Cursor, LogWriter, Payload};
@@ -70,16 +71,28 @@ fn taken<T: Default>(list: &Mutex<T>) -> T {
 }
 
 impl Engine {
-    /// Makes the harvest name this transaction's stores only.
+    /// Makes the harvest name this transaction's stores only, and those that came too late for the
+    /// last one.
     pub fn begin_changes(&self, tracked: bool) -> Result<Changes> {
+        self.changes_from(Moment::Rest, tracked)
+    }
+
+    /// The same for who goes on after a commit.
+    pub fn next_changes(&self, tracked: bool) -> Result<Changes> {
+        self.changes_from(Moment::Commit, tracked)
+    }
+
+    fn changes_from(&self, at: Moment, tracked: bool) -> Result<Changes> {
         let mut book = self.book();
+        self.renew_if_due(&mut book, tracked, at)?;
         if !tracked && book.baseline_stale {
             let mut ignored = Vec::new();
             let done = self.view.harvest(&mut ignored);
             done.map_err(|error| self.os_error("cannot find dirty pages", error))?;
             book.baseline_stale = false;
         }
-        Ok(Changes { tracked, ..Changes::default() })
+        let carried = std::mem::take(&mut book.late);
+        Ok(Changes { tracked, carried, ..Changes::default() })
     }
 
     /// Commits. On an error other than `Poisoned` the transaction is as open as it was.
@@ -350,7 +363,7 @@ impl Engine {
                 self.view.unshare(extent.range).map_err(fail)?;
             }
         }
-        let enlisted = merged(taken(&changes.enlisted), 0);
+        let enlisted = taken(&changes.enlisted);
         if !enlisted.is_empty() {
             self.bring_enlisted_home(book, &enlisted)?;
         }
@@ -360,16 +373,16 @@ impl Engine {
 
     /// P23: direct extents leave the log again before the next store goes straight to them.
     fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
-        book.shadows.forget(enlisted);
-        let pieces = book.index.plan(0, u64::MAX, Some(enlisted));
+        let areas = merged(enlisted.to_vec(), 0);
+        book.shadows.forget(&areas);
+        let pieces = book.index.plan(0, u64::MAX, Some(&areas));
         self.write_pieces(book, &pieces)?;
         self.sync_data()?;
-        let homes: Vec<_> = enlisted
-            .iter()
-            .map(|range| Payload::Home(range.start, range.end - range.start))
-            .collect();
+        let homes: Vec<_> =
+            areas.iter().map(|range| Payload::Home(range.start, range.end - range.start)).collect();
         self.open_writer(book)?;
         self.append(book, &homes, true)?;
+        // Extents that lie side by side stay windows of their own.
         for range in enlisted {
             let shared = self.view.share(range.clone());
             shared.map_err(|error| self.os_error("cannot map an extent", error))?;

@@ -347,6 +347,14 @@ impl Engine {
         self.gate.is_busy()
     }
 
+    /// The process that is writing now, if one is.
+    #[must_use]
+    pub fn writer(&self) -> Option<u32> {
+        let owner = self.bulletin().writer.load(SeqCst) & writer::OWNER;
+        let slot = self.bulletin().slots.get((owner as usize).checked_sub(1)?)?;
+        Some(slot.pid.load(Relaxed))
+    }
+
     /// Makes the file at least `total` bytes long, reserves its disk space and maps it. Returns
     /// whether what was added reads as zeros.
     pub fn extend(&self, total: u64) -> Result<bool> {

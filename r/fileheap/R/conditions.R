@@ -1,0 +1,35 @@
+# Conditions: every error has a class fileheap_error_<kind> and says where it happened.
+
+raise_fault <- function(kind, text, path, offset, pid) {
+  fields <- list(kind = kind, path = path, offset = offset, pid = pid)
+  stop(condition(kind, text, fields))
+}
+
+# Raises an error of the package's own; further fields by name.
+fail <- function(kind, ..., fields = list()) {
+  stop(condition(kind, paste0(...), c(list(kind = kind), fields)))
+}
+
+condition <- function(kind, text, fields) {
+  classes <- c(paste0("fileheap_error_", kind), "fileheap_error", "error", "condition")
+  structure(class = classes, c(list(message = text, call = caller()), fields))
+}
+
+# The exported function that the user called.
+caller <- function() {
+  inside <- topenv()
+  for (frame in seq_len(sys.nframe())) {
+    if (identical(topenv(environment(sys.function(frame))), inside)) return(sys.call(frame))
+  }
+  NULL
+}
+
+# Tells something if the user wants to be told.
+tell <- function(...) {
+  if (isTRUE(getOption("fileheap.verbose"))) {
+    text <- paste0(...)
+    message(structure(class = c("fileheap_message", "message", "condition"),
+                      list(message = paste0("fileheap: ", text, "\n"), call = NULL)))
+  }
+  invisible()
+}

@@ -1,0 +1,106 @@
+# Names: objects that the next session finds again; transactions.
+
+`[[.fmalloc_runtime` <- function(x, i, ...) {
+  name <- as_name(i)
+  found <- .Call(C_find, x, name)
+  if (is.null(found)) {
+    fail("not_found", "the heap ", .Call(C_path, x), " has no object named \"", name, "\"",
+         fields = list(path = .Call(C_path, x), found = NULL, expected = name))
+  }
+  .Call(C_load, x, found[[1L]])
+}
+
+`[[<-.fmalloc_runtime` <- function(x, i, value) {
+  name <- as_name(i)
+  .Call(C_bind, x, name, as_stored(value, x, top = TRUE))
+  x
+}
+
+`$.fmalloc_runtime` <- function(x, name) x[[name]]
+
+`$<-.fmalloc_runtime` <- function(x, name, value) {
+  x[[name]] <- value
+  x
+}
+
+names.fmalloc_runtime <- function(x) .Call(C_names, x)
+
+length.fmalloc_runtime <- function(x) length(.Call(C_names, x))
+
+fmalloc_exists <- function(runtime, name) {
+  !is.null(.Call(C_find, the_runtime(runtime), as_name(name)))
+}
+
+fmalloc_remove <- function(runtime, names) {
+  runtime <- the_runtime(runtime)
+  for (name in names) {
+    if (!.Call(C_unbind, runtime, as_name(name))) {
+      fail("not_found", "the heap ", .Call(C_path, runtime), " has no object named \"", name,
+           "\"", fields = list(path = .Call(C_path, runtime), expected = name))
+    }
+  }
+  invisible(TRUE)
+}
+
+# Vectors of fewer bytes are part of their object's serialization.
+part_bytes <- 1024
+
+# The object with its large vectors in the heap; what is there already stays where it is.
+as_stored <- function(x, runtime, top = FALSE) {
+  if (.Call(C_is_in, x, runtime)) return(x)
+  if (isS4(x) || !(is.atomic(x) || is.list(x)) || is.null(x)) return(x)
+  kept <- lapply(attributes(x), as_stored, runtime = runtime)
+  if (is.list(x)) {
+    parts <- lapply(unclass(x), as_stored, runtime = runtime)
+  } else if (top || element_size(x) * length(x) >= part_bytes) {
+    return(set_attributes(.Call(C_copy_in, runtime, x, TRUE, TRUE), kept))
+  } else {
+    return(x)
+  }
+  attributes(parts) <- kept
+  parts
+}
+
+element_size <- function(x) switch(typeof(x), double = , list = 8, complex = , character = 16,
+                                   raw = 1, 4)
+
+edit <- function(name, ...) UseMethod("edit")
+
+edit.default <- function(name, ...) utils::edit(name, ...)
+
+edit.fmalloc_runtime <- function(name, object, ...) {
+  runtime <- name
+  object <- as_name(object)
+  found <- .Call(C_find, runtime, object)
+  if (is.null(found)) {
+    fail("not_found", "the heap ", .Call(C_path, runtime), " has no object named \"", object, "\"",
+         fields = list(path = .Call(C_path, runtime), expected = object))
+  }
+  if (found[[2L]] == 0) {
+    fail("type", "\"", object, "\" is not a vector: only vectors, matrices and arrays can be ",
+         "edited; bind the parts by names of their own, or change a copy and bind that")
+  }
+  kept <- attributes(.Call(C_load, runtime, found[[1L]]))
+  x <- .Call(C_edit, runtime, found[[2L]])
+  set_attributes(x, kept)
+}
+
+with_transaction <- function(runtime, code) {
+  runtime <- the_runtime(runtime)
+  .Call(C_begin, runtime)
+  done <- FALSE
+  on.exit(if (!done) .Call(C_end, runtime, FALSE))
+  result <- withVisible(code)
+  .Call(C_end, runtime, TRUE)
+  done <- TRUE
+  if (result$visible) result$value else invisible(result$value)
+}
+
+commit <- function(x, ...) UseMethod("commit")
+
+commit.fmalloc_runtime <- function(x, ...) fmalloc_sync(x)
+
+fmalloc_sync <- function(runtime = NULL) {
+  .Call(C_sync, the_runtime(runtime))
+  invisible(TRUE)
+}

@@ -1,0 +1,143 @@
+# Vectors: create, convert, destroy.
+
+create_fmalloc_vector <- function(type = "integer", length, runtime = NULL,
+                                  zero_initialize = TRUE) {
+  element <- as_element(type)
+  length <- as_count(length)
+  create(element, length, the_runtime(runtime), as_flag(zero_initialize, "zero_initialize"))
+}
+
+create <- function(element, length, runtime, zero = TRUE) {
+  .Call(C_create, runtime, element, length, zero, is_scratch(runtime))
+}
+
+# Vectors of a scratch heap go when R collects them.
+is_scratch <- function(runtime) .Call(C_mode, runtime) == modes[["scratch"]]
+
+create_fmalloc_matrix <- function(type = "numeric", nrow, ncol, dimnames = NULL, runtime = NULL,
+                                  zero_initialize = TRUE) {
+  create_fmalloc_array(type, c(as_count(nrow, "nrow"), as_count(ncol, "ncol")), dimnames, runtime,
+                       zero_initialize)
+}
+
+create_fmalloc_array <- function(type = "numeric", dim, dimnames = NULL, runtime = NULL,
+                                 zero_initialize = TRUE) {
+  element <- as_element(type)
+  dim <- as_extents(dim)
+  dimnames <- as_dimnames(dimnames, dim)
+  x <- create(element, prod(as.double(dim)), the_runtime(runtime),
+              as_flag(zero_initialize, "zero_initialize"))
+  shape(x, dim, dimnames)
+}
+
+# Gives the very vector its shape: variables that share it see the shape, too.
+shape <- function(x, dim, dimnames) {
+  .Call(C_set_attribute, x, "dim", dim)
+  if (!is.null(dimnames)) .Call(C_set_attribute, x, "dimnames", dimnames)
+  x
+}
+
+create_fmalloc_data_frame <- function(..., row.names = NULL, check.names = TRUE,
+                                      stringsAsFactors = FALSE, runtime = NULL) {
+  runtime <- the_runtime(runtime)
+  frame <- data.frame(..., row.names = row.names, check.names = check.names,
+                      stringsAsFactors = stringsAsFactors)
+  as_fmalloc(frame, runtime)
+}
+
+as_fmalloc <- function(x, runtime = NULL) {
+  runtime <- the_runtime(runtime)
+  if (is.null(x)) return(NULL)
+  if (.Call(C_is_in, x, runtime)) return(x)
+  if (is.list(x)) {
+    if (is.data.frame(x)) return(with_columns(x, function(column) as_fmalloc(column, runtime)))
+    return(as_file_list(x, runtime))
+  }
+  if (!is.atomic(x)) {
+    fail("type", "expected a vector, list or data frame; found an object of type ", typeof(x),
+         fields = list(found = typeof(x)))
+  }
+  with_attributes_of(.Call(C_copy_in, runtime, x, is_scratch(runtime), FALSE), x)
+}
+
+# The same data frame over other columns.
+with_columns <- function(frame, convert) {
+  columns <- lapply(unclass(frame), convert)
+  attributes(columns) <- attributes(frame)
+  columns
+}
+
+as_file_list <- function(x, runtime) {
+  file_list <- create(element_types[["list"]], as.double(length(x)), runtime)
+  plain <- unclass(x)
+  for (i in seq_along(plain)) {
+    element <- as_fmalloc(plain[[i]], runtime)
+    if (!is.null(element)) file_list[[i]] <- element
+  }
+  with_attributes_of(file_list, x)
+}
+
+with_attributes_of <- function(to, from) set_attributes(to, attributes(from))
+
+# On the very vector: R would give a copy its attributes.
+set_attributes <- function(to, kept) {
+  for (name in c("dim", setdiff(names(kept), "dim"))) {
+    if (!is.null(kept[[name]])) .Call(C_set_attribute, to, name, kept[[name]])
+  }
+  to
+}
+
+as_fmalloc_matrix <- function(x, nrow = NULL, ncol = NULL, dimnames = NULL, copy = TRUE,
+                              runtime = NULL) {
+  total <- length(x)
+  if (is.null(nrow) && is.null(ncol) && length(dim(x)) == 2L) {
+    nrow <- dim(x)[[1L]]
+    ncol <- dim(x)[[2L]]
+    if (is.null(dimnames)) dimnames <- base::dimnames(x)
+  }
+  if (is.null(nrow)) nrow <- if (is.null(ncol)) total else total / as_count(ncol, "ncol")
+  if (is.null(ncol)) ncol <- if (nrow == 0) 0 else total / as_count(nrow, "nrow")
+  as_fmalloc_array(x, c(as_count(nrow, "nrow"), as_count(ncol, "ncol")), dimnames, copy, runtime)
+}
+
+as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE,
+                             runtime = NULL) {
+  if (is.null(dim)) dim <- length(x)
+  same_shape <- identical(as.double(dim), as.double(base::dim(x)))
+  if (is.null(dimnames) && same_shape) dimnames <- base::dimnames(x)
+  dim <- as_extents(dim)
+  dimnames <- as_dimnames(dimnames, dim)
+  if (prod(as.double(dim)) != length(x)) {
+    fail("dim", "dimensions ", paste(dim, collapse = " x "), " need ", prod(as.double(dim)),
+         " elements; x has ", length(x),
+         fields = list(expected = prod(as.double(dim)), found = length(x)))
+  }
+  if (as_flag(copy, "copy")) {
+    if (is.null(runtime)) runtime <- fmalloc_runtime(x)
+    runtime <- the_runtime(runtime)
+    return(shape(.Call(C_copy_in, runtime, x, is_scratch(runtime), FALSE), dim, dimnames))
+  }
+  if (!is_file_backed(x)) {
+    fail("not_file_backed", "copy = FALSE expects a file-backed vector; found an ordinary one")
+  }
+  .Call(C_set_attribute, x, "dimnames", NULL)
+  shape(x, dim, dimnames)
+}
+
+as_fmalloc_data_frame <- function(x, ..., runtime = NULL) {
+  as_fmalloc(as.data.frame(x, ...), the_runtime(runtime))
+}
+
+destroy_fmalloc_vector <- function(x, unsafe = FALSE) {
+  .Call(C_destroy, x, as_flag(unsafe, "unsafe"))
+  invisible(TRUE)
+}
+
+is_file_backed <- function(x) !is.null(.Call(C_info, x))
+
+fmalloc_info <- function(x) .Call(C_info, x)
+
+fmalloc_runtime <- function(x) {
+  handle <- .Call(C_runtime_of, x)
+  if (is.null(handle)) NULL else as_runtime(handle)
+}

@@ -1,0 +1,72 @@
+# Runtimes: handles, modes, limits, life of the mapping.
+source("helper.R")
+
+path <- new_path()
+rt <- open_fmalloc(path)
+expect_inherits(rt, "fmalloc_runtime")
+expect_true(grepl(basename(path), format(rt), fixed = TRUE))
+expect_stdout(print(rt), "persistent")
+expect_equal(summary(rt)$mode, "persistent")
+expect_stdout(print(summary(rt)), "uuid")
+expect_equal(nchar(summary(rt)$uuid), 32L)
+
+# The same file twice is one heap, whatever its path; another mode is an error.
+link <- new_path()
+file.symlink(path, link)
+again <- open_fmalloc(link)
+rt[["a"]] <- 1
+expect_equal(again[["a"]], 1)
+expect_true(refuses(open_fmalloc(path, mode = "scratch"), "mode"))
+
+# Several heaps at once.
+other <- new_heap()
+other[["a"]] <- 2
+expect_equal(c(rt[["a"]], other[["a"]]), 1:2 + 0)
+
+# Vectors outlive the handle; the handle says that it is closed.
+x <- create_fmalloc_vector("integer", 3, other)
+x[2] <- 7L
+cleanup_fmalloc(other)
+expect_equal(x[], c(0L, 7L, 0L))
+expect_true(refuses(names(other), "closed"))
+expect_true(refuses(create_fmalloc_vector("integer", 1, other), "closed"))
+expect_true(refuses(cleanup_fmalloc(other), "closed"))
+expect_equal(format(other), "<fmalloc_runtime: closed>")
+expect_stdout(print(other), "closed")
+
+# A default runtime.
+expect_true(refuses(create_fmalloc_vector("integer", 1), "closed"))
+path <- new_path()
+expect_true(init_fmalloc(path))
+expect_false(init_fmalloc(path))
+expect_equal(length(create_fmalloc_vector("integer", 3)), 3L)
+cleanup_fmalloc()
+expect_true(refuses(create_fmalloc_vector("integer", 1), "closed"))
+
+# size_gb is a limit, not a need: the file grows. A full heap is an error that R survives.
+small <- new_heap(size_gb = 0.004)
+expect_true(file.size(summary(small)$path) < 2^20)
+expect_true(refuses(create_fmalloc_vector("numeric", 1e6, small), "limit_reached"))
+expect_equal(sum(create_fmalloc_vector("numeric", 1e5, small)), 0)
+
+# Space of what R has not collected yet is found when the heap is full.
+scratch <- open_fmalloc(new_path(), size_gb = 0.008, mode = "scratch")
+for (round in 1:20) v <- create_fmalloc_vector("numeric", 4e5, scratch)
+expect_equal(length(v), 4e5)
+
+# Scratch: by value, the file goes with its last user.
+path <- summary(scratch)$path
+expect_true(length(serialize(create_fmalloc_vector("numeric", 1000, scratch), NULL)) > 8000)
+cleanup_fmalloc(scratch)
+expect_true(file.exists(path))
+expect_equal(v[1], 0)
+rm(v)
+invisible(gc())
+invisible(gc())
+expect_equal(list.files(dirname(path), basename(path)), character())
+
+# Messages only when asked for, and as messages.
+expect_silent(open_fmalloc(new_path()))
+old <- options(fileheap.verbose = TRUE)
+expect_message(open_fmalloc(new_path()), "fileheap: made")
+options(old)

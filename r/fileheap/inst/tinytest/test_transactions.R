@@ -1,0 +1,116 @@
+# Transactions: all or nothing, of names, of new vectors, of stores to old ones.
+source("helper.R")
+path <- new_path()
+rt <- open_fmalloc(path)
+x <- create_fmalloc_vector("numeric", 1000, rt)
+s <- create_fmalloc_vector("character", 10, rt)
+x[] <- 1
+s[] <- "before"
+
+expect_identical(with_transaction(rt, {
+  x[1] <- 2
+  rt[["a"]] <- 1:3
+  s[1] <- "a text that is longer than twelve bytes"
+  "value"
+}), "value")
+expect_identical(c(x[1], x[2]), c(2, 1))
+expect_identical(rt[["a"]], 1:3)
+expect_identical(s[1], "a text that is longer than twelve bytes")
+
+# An error undoes all of it.
+made <- NULL
+aborted <- function() {
+  with_transaction(rt, {
+    x[] <- 99
+    s[] <- "another text, longer than twelve bytes, in a buffer"
+    s[2] <- NA
+    rt[["a"]] <- "changed"
+    rt[["b"]] <- 1
+    made <<- create_fmalloc_vector("integer", 5, rt)
+    made[1] <<- 1L
+    stop("on purpose")
+  })
+}
+expect_error(aborted(), "on purpose")
+expect_identical(c(x[1], x[2]), c(2, 1))
+expect_identical(s[1:2], c("a text that is longer than twelve bytes", "before"))
+expect_identical(rt[["a"]], 1:3)
+expect_false(fmalloc_exists(rt, "b"))
+expect_true(refuses(made[1], "destroyed"))
+expect_equal(length(made), 5L)
+rm(made)
+
+# What the aborted one had buried lives, whatever is done later.
+for (i in 1:3) rt[["other"]] <- i
+expect_identical(rt[["a"]], 1:3)
+
+# So does an interrupt, and leaving by any other way.
+expect_identical(tryCatch(with_transaction(rt, {
+  x[1] <- 50
+  signalCondition(structure(class = c("interrupt", "condition"), list()))
+}), interrupt = function(e) "interrupted"), "interrupted")
+expect_identical(x[1], 2)
+leaving <- function() with_transaction(rt, {
+  x[1] <- 51
+  return("left")
+})
+expect_identical(leaving(), "left")
+
+# edit() in a transaction.
+rt[["v"]] <- c(1, 2, 3)
+try(with_transaction(rt, {
+  e <- edit(rt, "v")
+  e[1] <- 100
+  stop("no")
+}), silent = TRUE)
+expect_identical(rt[["v"]], c(1, 2, 3))
+rm(e)
+invisible(gc())
+with_transaction(rt, {
+  e <- edit(rt, "v")
+  e[1] <- 100
+})
+expect_identical(rt[["v"]], c(100, 2, 3))
+
+# One edit, several transactions: each is undone or kept as a whole, strings like numbers.
+rt[["w"]] <- c(1, 2, 3)
+rt[["t"]] <- c("one", "two is longer than twelve bytes")
+w <- edit(rt, "w")
+t <- edit(rt, "t")
+for (round in c(1, 2, 3)) {
+  try(with_transaction(rt, {
+    w[1] <- 50
+    t[1] <- "fifty, which is longer than twelve bytes"
+    stop("no")
+  }), silent = TRUE)
+  expect_identical(w[1], round)
+  with_transaction(rt, {
+    w[1] <- round + 1
+    t[2] <- paste("round", round, "and longer than twelve bytes")
+  })
+  expect_identical(t[], c("one", paste("round", round, "and longer than twelve bytes")))
+  w[2] <- 100 + round
+  expect_identical(rt[["w"]], c(round + 1, 100 + round, 3))
+}
+
+# Copies made inside are R's: an abort takes no variable away.
+old <- options(fileheap.copy_bytes = 1000)
+try(with_transaction(rt, {
+  copy <- x
+  copy[1] <- 7
+  stop("no")
+}), silent = TRUE)
+options(old)
+expect_identical(copy[1], 7)
+
+# No nesting; closed heaps; syncing.
+expect_true(refuses(with_transaction(rt, with_transaction(rt, 1)), "nested"))
+expect_true(fmalloc_sync(rt))
+expect_true(commit(rt))
+expect_identical(with_transaction(rt, rt[["a"]]), 1:3)
+expect_stdout(with_transaction(rt, print(rt)), "in a transaction")
+expect_true(is_clean(rt))
+
+# What was committed is there for the next session.
+out <- elsewhere("rt <- open_fmalloc(path); cat(rt$a, rt$v)", path = path)
+expect_identical(out, "1 2 3 100 2 3")

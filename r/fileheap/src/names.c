@@ -1,0 +1,96 @@
+/* Names: bind an object, find it, remove it, list all. */
+#include "fileheap.h"
+
+#include <string.h>
+
+static const char *name_of(SEXP name) {
+    if (TYPEOF(name) != STRSXP || Rf_xlength(name) != 1 || STRING_ELT(name, 0) == NA_STRING)
+        fh_stop("invalid_argument", "expected a name: one string that is not NA");
+    return Rf_translateCharUTF8(STRING_ELT(name, 0));
+}
+
+/* Vectors of R that are part of what got a name do not change any more. */
+static void settle(SEXP object) {
+    SEXP inner = fh_inner(object);
+    if (inner) MARK_NOT_MUTABLE(inner);
+    if (inner || TYPEOF(object) != VECSXP) return;
+    for (R_xlen_t i = 0; i < Rf_xlength(object); i++) settle(VECTOR_ELT(object, i));
+}
+
+/* Binds an object whose large vectors lie in the heap already; see store.R. */
+SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
+    fh_fault fault;
+    const fh_heap *heap = fh_heap_of(handle);
+    const char *text = name_of(name);
+    SEXP blob = PROTECT(fh_pack(heap, object));
+    uint64_t count = 0;
+    fh_body *body = fh_body_of(object);
+    uint64_t primary = body && body->heap == heap && !(body->flags & FH_DETACHED) ? body->id : 0;
+    fh_begin_entry(heap);
+    const uint64_t *children = fh_noted_children(&count);
+    int code = fh_bind(heap, text, primary, children, count, RAW(blob),
+                       (uint64_t) Rf_xlength(blob), &fault);
+    fh_end_entry(heap, code, &fault);
+    settle(object);
+    UNPROTECT(1);
+    return R_NilValue;
+}
+
+/* NULL if there is no such name, else a list of the object's serialization and its record. */
+static SEXP find(const fh_heap *heap, const char *name) {
+    fh_fault fault;
+    uint64_t bytes = 0, room = 0, primary = 0;
+    SEXP blob = R_NilValue;
+    for (;;) {
+        unsigned char *to = room ? RAW(blob) : NULL;
+        if (fh_lookup(heap, name, to, room, &bytes, &primary, &fault)) fh_raise(&fault);
+        if (bytes == 0) return R_NilValue;
+        if (bytes <= room) break;
+        if (room) UNPROTECT(1);
+        room = bytes;
+        blob = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t) room));
+    }
+    SEXP found = PROTECT(Rf_allocVector(VECSXP, 2));
+    SET_VECTOR_ELT(found, 0, blob);
+    SET_VECTOR_ELT(found, 1, Rf_ScalarReal((double) primary));
+    UNPROTECT(2);
+    return found;
+}
+
+SEXP C_find(SEXP handle, SEXP name) { return find(fh_heap_of(handle), name_of(name)); }
+
+SEXP C_load(SEXP handle, SEXP blob) { return fh_unpack(fh_heap_of(handle), blob); }
+
+SEXP C_unbind(SEXP handle, SEXP name) {
+    fh_fault fault;
+    int found = 0;
+    const fh_heap *heap = fh_heap_of(handle);
+    const char *text = name_of(name);
+    fh_begin_entry(heap);
+    int code = fh_unbind(heap, text, &found, &fault);
+    fh_end_entry(heap, code, &fault);
+    return Rf_ScalarLogical(found);
+}
+
+SEXP C_names(SEXP handle) {
+    fh_fault fault;
+    uint64_t bytes = 0, room = 0;
+    char *text = NULL;
+    const fh_heap *heap = fh_heap_of(handle);
+    for (;;) {
+        if (fh_names(heap, text, room, &bytes, &fault)) fh_raise(&fault);
+        if (bytes <= room) break;
+        room = bytes;
+        text = R_alloc(room, 1);
+    }
+    R_xlen_t count = 0;
+    for (uint64_t i = 0; i < bytes; i++) count += text[i] == 0;
+    SEXP names = PROTECT(Rf_allocVector(STRSXP, count));
+    const char *at = text;
+    for (R_xlen_t i = 0; i < count; i++) {
+        SET_STRING_ELT(names, i, Rf_mkCharCE(at, CE_UTF8));
+        at += strlen(at) + 1;
+    }
+    UNPROTECT(1);
+    return names;
+}

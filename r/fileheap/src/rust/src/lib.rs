@@ -1,0 +1,16 @@
+//! The C ABI between R and the engine: every entry catches panics and returns a code with a text.
+//!
+//! C calls, Rust answers; Rust never calls C or R. So no R error ever passes a Rust frame, and no
+//! lock of ours is held while R runs. `src/fileheap.h` declares what is exported here.
+
+mod body;
+mod face;
+mod fault;
+mod heap;
+mod layout;
+mod object;
+mod open;
+mod report;
+mod strings;
+mod upkeep;
+mod vector;

@@ -1,0 +1,329 @@
+//! Objects: R's serialization of anything, with references to the vectors that are in the heap.
+
+use std::ffi::c_char;
+
+use fileheap_core::catalog::{Memory, Root};
+use fileheap_core::format::RecordState;
+
+use crate::body::{Body, MUTABLE};
+use crate::fault::{Fault, Outcome, Problem, guard};
+use crate::heap::{RHeap, State, shared, text};
+use crate::layout::{OBJECT_MAGIC, ONE_REFERENCE, ObjectHead, ROOT_KIND};
+use crate::{upkeep, vector};
+
+const HEAD_BYTES: u64 = size_of::<ObjectHead>() as u64;
+
+/// A cell's head, the offset of its serialization, and the vectors it refers to.
+struct Cell {
+    head: ObjectHead,
+    blob: u64,
+    children: Vec<u64>,
+}
+
+fn read_cell(memory: Memory<'_>, at: u64) -> Outcome<Cell> {
+    let head: ObjectHead = memory.read(at)?;
+    if head.magic != OBJECT_MAGIC {
+        let found = head.magic.escape_ascii();
+        let text = format!("expected an object of R at byte {at}, found the mark \"{found}\"");
+        return Err(Problem::new("corrupt", text));
+    }
+    let list_bytes = head.child_count.saturating_mul(8);
+    memory.slice(at + HEAD_BYTES, list_bytes)?;
+    let blob = at + HEAD_BYTES + list_bytes;
+    memory.slice(blob, head.blob_bytes)?;
+    let child = |index| memory.read(at + HEAD_BYTES + index * 8);
+    let children = (0..head.child_count).map(child).collect::<Result<_, _>>()?;
+    Ok(Cell { head, blob, children })
+}
+
+/// Writes an object into a cell of its own; its vectors belong to it from now on.
+fn keep(
+    heap: &RHeap,
+    state: &mut State,
+    primary: u64,
+    children: &[u64],
+    blob: &[u8],
+) -> Outcome<(u64, u64)> {
+    for &child in children {
+        vector::refer(heap, state, child)?;
+    }
+    let txn = state.txn()?;
+    let (child_count, blob_bytes) = (children.len() as u64, blob.len() as u64);
+    let bytes = HEAD_BYTES + child_count * 8 + blob_bytes;
+    let at = txn.alloc(bytes, 16)?;
+    let head = ObjectHead { magic: OBJECT_MAGIC, primary, child_count, blob_bytes };
+    // SAFETY: the new cell has room for head, list and blob.
+    unsafe {
+        let cell = txn.resolve(at);
+        cell.cast::<ObjectHead>().write(head);
+        let list = cell.add(HEAD_BYTES as usize).cast::<u64>();
+        list.copy_from_nonoverlapping(children.as_ptr(), children.len());
+        let to = list.add(children.len()).cast::<u8>();
+        to.copy_from_nonoverlapping(blob.as_ptr(), blob.len());
+    }
+    txn.touch(at, bytes);
+    Ok((at, bytes))
+}
+
+/// Frees an object's cell, and buries the vectors that nothing else refers to.
+pub fn release(heap: &RHeap, state: &mut State, at: u64) -> Outcome<()> {
+    if at == 0 {
+        return Ok(());
+    }
+    let cell = read_cell(state.txn()?.memory(), at)?;
+    state.txn()?.free(at)?;
+    for id in cell.children {
+        let Some(record) = state.txn()?.catalog().view().records().get(id)? else { continue };
+        if record.state != RecordState::Committed as u32 || record.flags < ONE_REFERENCE {
+            continue; // destroyed by its owner's wish, or an older life
+        }
+        let records =
+            state.txn()?.catalog().records().update(id, |it| it.flags -= ONE_REFERENCE)?;
+        if records.flags < ONE_REFERENCE {
+            upkeep::bury(heap, state, id)?;
+        }
+    }
+    Ok(())
+}
+
+fn bind(heap: &RHeap, name: &str, object: (u64, &[u64], &[u8])) -> Outcome<()> {
+    let mut state = heap.lock();
+    let (primary, children, blob) = object;
+    let old = state.txn()?.catalog().view().names().lookup(name)?;
+    if let Some(old) = old {
+        only_ours(heap, name, old)?;
+    }
+    let (offset, bytes) = keep(heap, &mut state, primary, children, blob)?;
+    let root = Root { kind: ROOT_KIND, fingerprint: 1, offset, bytes };
+    match old {
+        None => Ok(state.txn()?.catalog().names().bind(name, root)?),
+        Some(old) => {
+            state.txn()?.catalog().names().rebind(name, root)?;
+            release(heap, &mut state, old.offset)
+        }
+    }
+}
+
+fn only_ours(heap: &RHeap, name: &str, root: Root) -> Outcome<()> {
+    if root.kind == ROOT_KIND {
+        return Ok(());
+    }
+    let text = format!(
+        "the name \"{name}\" stands for something that another language keeps (kind {:#x})",
+        root.kind
+    );
+    Err(Problem::new("wrong_type", text).at(heap.heap.path()))
+}
+
+fn unbind(heap: &RHeap, name: &str) -> Outcome<bool> {
+    let mut state = heap.lock();
+    let Some(root) = state.txn()?.catalog().view().names().lookup(name)? else {
+        return Ok(false);
+    };
+    only_ours(heap, name, root)?;
+    state.txn()?.catalog().names().unbind(name)?;
+    release(heap, &mut state, root.offset)?;
+    Ok(true)
+}
+
+/// Copies `from` to a place of `room` bytes if it fits; tells its length in any case.
+///
+/// # Safety
+/// `to` has `room` bytes, `bytes` is a place for the length.
+unsafe fn hand_out(from: &[u8], to: *mut u8, room: u64, bytes: *mut u64) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        *bytes = from.len() as u64;
+        if *bytes <= room {
+            to.copy_from_nonoverlapping(from.as_ptr(), from.len());
+        }
+    }
+}
+
+/// Gives an object a name. `children` are the records it refers to, `primary` the one it is.
+///
+/// # Safety
+/// As `shared`, a C string, and lists of the given lengths.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_bind(
+    heap: *const RHeap,
+    name: *const c_char,
+    primary: u64,
+    children: *const u64,
+    child_count: u64,
+    blob: *const u8,
+    blob_bytes: u64,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let children = std::slice::from_raw_parts(children, child_count as usize);
+            let blob = std::slice::from_raw_parts(blob, blob_bytes as usize);
+            bind(&shared(heap), text(name), (primary, children, blob))
+        })
+    }
+}
+
+/// Removes a name; `found` tells whether it was there.
+///
+/// # Safety
+/// As `fh_bind`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_unbind(
+    heap: *const RHeap,
+    name: *const c_char,
+    found: *mut i32,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            *found = i32::from(unbind(&shared(heap), text(name))?);
+            Ok(())
+        })
+    }
+}
+
+/// What a name stands for: its serialization if it fits into `room`, and the vector it is or 0.
+/// `bytes` is 0 if there is no such name.
+///
+/// # Safety
+/// As `fh_bind`, and places for the results.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_lookup(
+    heap: *const RHeap,
+    name: *const c_char,
+    to: *mut u8,
+    room: u64,
+    bytes: *mut u64,
+    primary: *mut u64,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let (heap, name) = (shared(heap), text(name));
+            let mut state = heap.lock();
+            heap.hold(&mut state)?;
+            (*bytes, *primary) = (0, 0);
+            heap.look(&state, |catalog, memory| {
+                let Some(root) = catalog.names().lookup(name)? else { return Ok(()) };
+                only_ours(&heap, name, root)?;
+                let cell = read_cell(memory, root.offset)?;
+                *primary = cell.head.primary;
+                hand_out(memory.slice(cell.blob, cell.head.blob_bytes)?, to, room, bytes);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// R's names, each ended by NUL, if they fit into `room`.
+///
+/// # Safety
+/// As `fh_lookup`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_names(
+    heap: *const RHeap,
+    to: *mut u8,
+    room: u64,
+    bytes: *mut u64,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let heap = shared(heap);
+            let state = heap.lock();
+            let all = heap.look(&state, |catalog, _| {
+                let (mut all, mut after) = (Vec::new(), None::<String>);
+                loop {
+                    let page = catalog.names().list(after.as_deref(), 1000)?;
+                    let Some((last, _)) = page.last() else { return Ok(all) };
+                    after = Some(last.clone());
+                    for (name, _) in page.iter().filter(|(_, root)| root.kind == ROOT_KIND) {
+                        all.extend_from_slice(name.as_bytes());
+                        all.push(0);
+                    }
+                }
+            })?;
+            hand_out(&all, to, room, bytes);
+            Ok(())
+        })
+    }
+}
+
+/// Stores an element of a list; no serialization means NULL. A transaction is entered.
+///
+/// # Safety
+/// `list` is a live, mutable list, `index` below its length; the rest as `fh_bind`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_slot_set(
+    list: *const Body,
+    index: i64,
+    primary: u64,
+    children: *const u64,
+    child_count: u64,
+    blob: *const u8,
+    blob_bytes: u64,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let heap = shared((*list).heap);
+            let mut state = heap.lock();
+            if (*list).flags & MUTABLE == 0 {
+                let text = "the list cannot be changed: it belongs to something with a name";
+                return Err(Problem::new("read_only", text).at(heap.heap.path()));
+            }
+            let mut cell = 0;
+            if blob_bytes > 0 {
+                let children = std::slice::from_raw_parts(children, child_count as usize);
+                if children.contains(&(*list).id) {
+                    let text = "a list cannot contain itself";
+                    return Err(Problem::new("cycle", text).at(heap.heap.path()));
+                }
+                let blob = std::slice::from_raw_parts(blob, blob_bytes as usize);
+                cell = keep(&heap, &mut state, primary, children, blob)?.0;
+            }
+            let slot = (*list).data.add(index as usize * 8).cast::<u64>();
+            let old = slot.replace(cell);
+            let at = heap.heap.adopt(slot.cast()).unwrap_or(0);
+            state.txn()?.touch(at, 8);
+            release(&heap, &mut state, old)
+        })
+    }
+}
+
+/// An element of a list, as `fh_lookup` gives an object; `bytes` is 0 for NULL.
+///
+/// # Safety
+/// `list` is live, `index` below its length; places for the results.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_slot_get(
+    list: *const Body,
+    index: i64,
+    to: *mut u8,
+    room: u64,
+    bytes: *mut u64,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let heap = shared((*list).heap);
+            let state = heap.lock();
+            *bytes = 0;
+            heap.look(&state, |_, memory| {
+                let at = (*list).data.add(index as usize * 8).cast::<u64>().read();
+                if at != 0 {
+                    let cell = read_cell(memory, at)?;
+                    hand_out(memory.slice(cell.blob, cell.head.blob_bytes)?, to, room, bytes);
+                }
+                Ok(())
+            })
+        })
+    }
+}

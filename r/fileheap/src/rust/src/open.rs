@@ -1,0 +1,149 @@
+//! Opening: by path, by identity; one heap however often its file is opened.
+
+use std::ffi::{CStr, OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, Weak};
+
+use fileheap_core::{Durability, ErrorKind, Heap, Options};
+
+use crate::face::stored_mode;
+use crate::fault::{Fault, Outcome, Problem, calm, guard};
+use crate::heap::{PERSISTENT, RHeap, SCRATCH, heaps, text};
+use crate::upkeep;
+
+fn mode_name(mode: u32) -> &'static str {
+    if mode == SCRATCH { "scratch" } else { "persistent" }
+}
+
+fn options() -> Options {
+    Options::new().durability(Durability::Process)
+}
+
+fn open(path: &Path, limit: u64, mode: u32, read_only: bool) -> Outcome<(Arc<RHeap>, bool)> {
+    let mut how = options().mode(if mode == SCRATCH { 0o600 } else { 0o666 });
+    if limit > 0 {
+        how = how.limit_bytes(limit);
+    }
+    let (mut heap, mut is_new) = match read_only {
+        true => (Heap::open(path, &how.clone().read_only())?, false),
+        false => Heap::open_or_create(path, &how)?,
+    };
+    if let Some(known) = find(&|known| known.heap.is_same(&heap)) {
+        return same_mode(&known, mode).map(|()| (known, false));
+    }
+    let mut stored = stored_mode(&heap, is_new, mode)?;
+    if stored == SCRATCH && !is_new && !read_only && heap.attached()?.len() == 1 {
+        // Left behind by a session that was killed: its contents were to go with it.
+        drop(heap);
+        std::fs::remove_file(path).map_err(|e| fileheap_core::Error::os("cannot remove", e))?;
+        (heap, is_new) = Heap::open_or_create(path, &how)?;
+        stored = stored_mode(&heap, is_new, mode)?;
+    }
+    let opened = attach(heap, stored);
+    same_mode(&opened, mode)?;
+    finish(opened, is_new).map(|opened| (opened, is_new))
+}
+
+/// For references: what is there, for writing if that is allowed.
+fn open_existing(path: &Path) -> Outcome<Arc<RHeap>> {
+    let heap = match Heap::open(path, &options()) {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnly) => {
+            Heap::open(path, &options().read_only())?
+        }
+        opened => opened?,
+    };
+    if let Some(known) = find(&|known| known.heap.is_same(&heap)) {
+        return Ok(known);
+    }
+    let stored = stored_mode(&heap, false, PERSISTENT)?;
+    finish(attach(heap, stored), false)
+}
+
+fn attach(heap: Heap, mode: u32) -> Arc<RHeap> {
+    Arc::new(RHeap { heap, mode, pid: std::process::id(), state: Mutex::default() })
+}
+
+fn finish(opened: Arc<RHeap>, is_new: bool) -> Outcome<Arc<RHeap>> {
+    if opened.heap.is_writable() && !is_new && opened.is_alone() {
+        upkeep::sweep(&opened)?;
+    }
+    heaps().push(Arc::downgrade(&opened));
+    Ok(opened)
+}
+
+fn same_mode(heap: &RHeap, mode: u32) -> Outcome<()> {
+    if heap.mode == mode {
+        return Ok(());
+    }
+    let (is, asked) = (mode_name(heap.mode), mode_name(mode));
+    let text = format!("the heap is {is}, and {asked} was asked for; open it as mode = \"{is}\"");
+    Err(Problem::new("mode", text).at(heap.heap.path()))
+}
+
+fn find(wanted: &dyn Fn(&RHeap) -> bool) -> Option<Arc<RHeap>> {
+    let pid = std::process::id();
+    let all: Vec<_> = heaps().iter().filter_map(Weak::upgrade).collect();
+    all.into_iter().find(|known| known.pid == pid && wanted(known))
+}
+
+/// Opens a heap, or makes it.
+///
+/// # Safety
+/// C strings and places for the results.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_open(
+    path: *const c_char,
+    limit_bytes: u64,
+    mode: u32,
+    read_only: i32,
+    heap: *mut *const RHeap,
+    is_new: *mut i32,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let path = Path::new(OsStr::from_bytes(CStr::from_ptr(path).to_bytes()));
+            let (opened, new) = open(path, limit_bytes, mode, read_only != 0)?;
+            *is_new = i32::from(new);
+            *heap = Arc::into_raw(opened);
+            Ok(())
+        })
+    }
+}
+
+/// Opens a heap that exists, whatever its mode.
+///
+/// # Safety
+/// As `fh_open`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_open_existing(
+    path: *const c_char,
+    heap: *mut *const RHeap,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let path = Path::new(OsStr::from_bytes(CStr::from_ptr(path).to_bytes()));
+            *heap = Arc::into_raw(open_existing(path)?);
+            Ok(())
+        })
+    }
+}
+
+/// The open heap with this identity, preferably the one at `path`; null if there is none.
+///
+/// # Safety
+/// `uuid` are 16 bytes, `path` is a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_find(uuid: *const u8, path: *const c_char) -> *const RHeap {
+    // SAFETY: the caller's promise.
+    let (uuid, path) = unsafe { (*uuid.cast::<[u8; 16]>(), text(path)) };
+    let found = calm(|| {
+        find(&|known| known.heap.uuid() == uuid && known.heap.path() == Path::new(path))
+            .or_else(|| find(&|known| known.heap.uuid() == uuid))
+    });
+    found.flatten().map_or(std::ptr::null(), Arc::into_raw)
+}

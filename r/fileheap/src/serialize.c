@@ -1,0 +1,188 @@
+/* References: what serialize() writes of a vector, and how unserialize() finds it again.
+ *
+ * Two uses. Of the user: saveRDS() of a vector of a persistent heap writes identity, path and
+ * record; readRDS() looks for the heap and judges what it finds. Of ours: an object with a name is
+ * R's serialization of it, in which vectors of that heap are references; `storing` and `loading`
+ * name the heap while R's function runs. */
+#include "fileheap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STATE_VERSION 1
+enum { AT_VERSION, AT_UUID, AT_PATH, AT_ID, AT_TYPE, AT_LENGTH, STATE_FIELDS };
+
+static const fh_heap *storing, *loading;
+static uint64_t *noted;
+static uint64_t noted_count, noted_room;
+
+static void note(uint64_t id) {
+    for (uint64_t i = 0; i < noted_count; i++)
+        if (noted[i] == id) return;
+    if (noted_count == noted_room) {
+        uint64_t room = noted_room ? noted_room * 2 : 64;
+        uint64_t *wider = realloc(noted, room * sizeof *noted);
+        if (!wider) Rf_error("out of memory while storing an object");
+        noted = wider;
+        noted_room = room;
+    }
+    noted[noted_count++] = id;
+}
+
+const uint64_t *fh_noted_children(uint64_t *count) {
+    static const uint64_t none = 0;
+    *count = noted_count;
+    return noted ? noted : &none;
+}
+
+/* A temporary vector that something refers to must outlive the session. */
+static int promote(fh_body *body) {
+    fh_fault fault, second;
+    if (!fh_try_entry(body->heap)) return 0;
+    int code = fh_promote(body, &fault);
+    int left = fh_leave(body->heap, code == 0, 0, &second);
+    return code == 0 && left == 0;
+}
+
+/* NULL (of C) lets R write the elements. */
+SEXP fh_serialized_state(SEXP x) {
+    fh_body *body = fh_own_body(x);
+    if (!body || body->flags & FH_DETACHED) return NULL;
+    fh_need_alive(body);
+    if (storing) {
+        if (body->heap != storing) return NULL;
+        note(body->id);
+    } else {
+        if (fh_mode(body->heap) != FH_PERSISTENT) return NULL;
+        if (body->flags & FH_TEMPORARY && !promote(body)) return NULL;
+    }
+    char path[4096];
+    fh_path(body->heap, path, sizeof path);
+    SEXP state = PROTECT(Rf_allocVector(VECSXP, STATE_FIELDS));
+    SET_VECTOR_ELT(state, AT_VERSION, Rf_ScalarInteger(STATE_VERSION));
+    SEXP uuid = Rf_allocVector(RAWSXP, 16);
+    SET_VECTOR_ELT(state, AT_UUID, uuid);
+    fh_uuid(body->heap, RAW(uuid));
+    SET_VECTOR_ELT(state, AT_PATH, Rf_mkString(storing ? "" : path));
+    SET_VECTOR_ELT(state, AT_ID, Rf_ScalarReal((double) body->id));
+    SET_VECTOR_ELT(state, AT_TYPE, Rf_ScalarInteger((int) body->element));
+    SET_VECTOR_ELT(state, AT_LENGTH, Rf_ScalarReal((double) body->length));
+    UNPROTECT(1);
+    return state;
+}
+
+/* Lets R look for the heap of a reference. Returns a handle, or raises an error. */
+static SEXP search(SEXP uuid, SEXP path) {
+    SEXP call = PROTECT(Rf_lang3(Rf_install("find_heap"), uuid, path));
+    SEXP env = PROTECT(fh_namespace());
+    SEXP handle = Rf_eval(call, env);
+    UNPROTECT(2);
+    return handle;
+}
+
+static void judge(const fh_body *body, SEXP state) {
+    int type = Rf_asInteger(VECTOR_ELT(state, AT_TYPE));
+    double length = Rf_asReal(VECTOR_ELT(state, AT_LENGTH));
+    if ((int) body->element != type || (double) body->length != length)
+        fh_stop("overwritten", "record %.0f of the heap is %s of length %.0f now; the reference "
+                               "expects %s of length %.0f",
+                (double) body->id, Rf_type2char(body->element), (double) body->length,
+                Rf_type2char((SEXPTYPE) type), length);
+}
+
+/* A reference in a session whose vector is still there: a value of its own, as for every other
+ * vector. What was there may be waiting for the collector only. */
+static SEXP copy_of(const fh_heap *heap, uint64_t id) {
+    SEXP view = PROTECT(fh_get_vector(heap, id, FH_LOOK));
+    SEXP copy = Rf_duplicate(view);
+    UNPROTECT(1);
+    return copy;
+}
+
+static SEXP resolve(const fh_heap *heap, uint64_t id) {
+    fh_fault fault;
+    int prospects = 0;
+    if (loading) return fh_get_vector(heap, id, FH_LOAD);
+    if (fh_prospects(heap, id, &prospects, &fault)) fh_raise(&fault);
+    if (prospects == 2) {
+        R_gc();
+        if (fh_prospects(heap, id, &prospects, &fault)) fh_raise(&fault);
+    }
+    if (prospects == 2) return copy_of(heap, id);
+    if (prospects != 1) return fh_get_vector(heap, id, FH_LOOK);
+    SEXP x = PROTECT(fh_get_vector(heap, id, FH_TAKE_OVER));
+    if (fh_is_number(x) && fh_own_body(x)->flags & FH_MUTABLE) fh_mark_fresh(x);
+    UNPROTECT(1);
+    return x;
+}
+
+SEXP fh_unserialize(SEXP class_info, SEXP state) {
+    if (TYPEOF(state) != VECSXP || Rf_xlength(state) < STATE_FIELDS ||
+        TYPEOF(VECTOR_ELT(state, AT_UUID)) != RAWSXP ||
+        Rf_xlength(VECTOR_ELT(state, AT_UUID)) != 16 ||
+        TYPEOF(VECTOR_ELT(state, AT_PATH)) != STRSXP ||
+        Rf_xlength(VECTOR_ELT(state, AT_PATH)) != 1)
+        fh_stop("corrupt", "a reference to a file-backed vector is damaged");
+    if (Rf_asInteger(VECTOR_ELT(state, AT_VERSION)) != STATE_VERSION)
+        fh_stop("newer_format", "a reference to a file-backed vector has version %d; this "
+                                "package reads version %d",
+                Rf_asInteger(VECTOR_ELT(state, AT_VERSION)), STATE_VERSION);
+    double id = Rf_asReal(VECTOR_ELT(state, AT_ID));
+    if (!(id >= 1 && id < 9007199254740992.0))
+        fh_stop("corrupt", "a reference to a file-backed vector is damaged");
+    SEXP handle = R_NilValue;
+    const fh_heap *heap = loading;
+    if (!heap) {
+        const unsigned char *uuid = RAW(VECTOR_ELT(state, AT_UUID));
+        heap = fh_find(uuid, CHAR(STRING_ELT(VECTOR_ELT(state, AT_PATH), 0)));
+        handle = heap ? fh_new_handle(heap)
+                      : search(VECTOR_ELT(state, AT_UUID), VECTOR_ELT(state, AT_PATH));
+        heap = fh_heap_of(handle);
+    }
+    PROTECT(handle);
+    SEXP x = PROTECT(resolve(heap, (uint64_t) id));
+    fh_body *body = fh_body_of(x);
+    if (body) judge(body, state);
+    UNPROTECT(2);
+    return x;
+}
+
+/* R's own function with one of the marks set; they go whatever happens. */
+typedef struct {
+    SEXP call;
+    const fh_heap *storing, *loading;
+} marked;
+
+static SEXP run_marked(void *data) { return Rf_eval(((marked *) data)->call, R_BaseEnv); }
+
+static void unmark(void *data, Rboolean jump) {
+    (void) jump;
+    storing = ((marked *) data)->storing;
+    loading = ((marked *) data)->loading;
+}
+
+static SEXP with_mark(SEXP call, const fh_heap *to_store, const fh_heap *to_load) {
+    marked before = {call, storing, loading};
+    storing = to_store;
+    loading = to_load;
+    SEXP token = PROTECT(R_MakeUnwindCont());
+    SEXP result = R_UnwindProtect(run_marked, &before, unmark, &before, token);
+    UNPROTECT(1);
+    return result;
+}
+
+SEXP fh_pack(const fh_heap *heap, SEXP object) {
+    noted_count = 0;
+    SEXP quoted = PROTECT(Rf_lang2(Rf_install("quote"), object));
+    SEXP call = PROTECT(Rf_lang3(Rf_install("serialize"), quoted, R_NilValue));
+    SEXP blob = with_mark(call, heap, NULL);
+    UNPROTECT(2);
+    return blob;
+}
+
+SEXP fh_unpack(const fh_heap *heap, SEXP blob) {
+    SEXP call = PROTECT(Rf_lang2(Rf_install("unserialize"), blob));
+    SEXP object = with_mark(call, NULL, heap);
+    UNPROTECT(1);
+    return object;
+}
