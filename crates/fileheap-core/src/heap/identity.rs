@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 pub fn judge(file: &dyn File) -> Result<(Superblock, u64)> {
     let len = file.len().map_err(|error| Error::os("cannot measure the file", error))?;
     if len == 0 {
-        return Err(not_a_heap("the file is empty"));
+        return Err(not_a_heap("the file is empty: an unfinished file, by the look of it"));
     }
     let mut bytes = vec![0; (2 * PAGE_BYTES) as usize];
     let got = file.read_at(0, &mut bytes);
@@ -105,13 +105,13 @@ pub fn sound(superblock: &Superblock, copy: u64) -> Result<()> {
 
 fn not_a_heap(what: &str) -> Error {
     Error::new(ErrorKind::NotAHeap, what)
-        .advice("it was left as it is; give another path, or remove it if it is of no use")
+        .advice("it was left as it is; give another path, or remove it if nobody needs it")
 }
 
 fn strange(bytes: &[u8]) -> Error {
     let head: String = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     if bytes.iter().all(|&byte| byte == 0) {
-        return not_a_heap("the file holds only zeros: a creation that was interrupted, perhaps");
+        return not_a_heap("the file begins with zeros: an unfinished file, by the look of it");
     }
     not_a_heap(&format!("the file is no heap: it begins with {head}, not with \"FILEHEAP\""))
 }

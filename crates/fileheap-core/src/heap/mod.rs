@@ -71,6 +71,8 @@ impl Heap {
     /// Makes a new heap on a host of the caller's: for tests and simulation.
     pub fn create_on(host: Box<dyn Host>, options: &Options) -> Result<Self> {
         open::create_in(&*host, options)?;
+        let synced = host.sync_folder();
+        synced.map_err(|error| Error::os("cannot sync the folder", error))?;
         Self::open_on(host, options)
     }
 
@@ -88,7 +90,8 @@ impl Heap {
                 opened => return opened.map(|heap| (heap, false)),
             }
             match open::create(path, options) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && !open::leads_nowhere(path) => {}
                 created => return created.map(|heap| (heap, true)),
             }
         }

@@ -29,24 +29,27 @@ pub fn create(path: &Path, options: &Options) -> Result<Heap> {
     create_once(path, options)
 }
 
+/// P15: everything that can go wrong does so before the file has its name. From then on it is a
+/// heap like any other, which others may be using already.
 fn create_once(path: &Path, options: &Options) -> Result<Heap> {
-    let host = SystemHost::create(path, INITIAL_BYTES, options.mode)?;
+    let made = SystemHost::create(path, INITIAL_BYTES, options.mode);
+    let host = made.map_err(|error| match leads_nowhere(path) {
+        true => error.advice("a symbolic link leads nowhere: create the heap where it leads"),
+        false => error,
+    })?;
+    let key = host.identity();
     let made = refuse_network(&host, options).and_then(|()| create_in(&host, options));
-    if let Err(error) = made {
-        // The file was ours from its first byte on; the first error is the one to tell.
-        let _ = host.remove();
-        return Err(error.at(path));
-    }
-    drop(host);
-    let opened = open(path, options);
-    if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddressTaken) {
-        // It is new and nobody's: it would only be in the way.
-        let _ = SystemHost::open(path, true).map(|host| host.remove());
-    }
-    opened
+    let created = made
+        .and_then(|()| registry::find_or_open(key, || attach(Box::new(host), options, Some(key))));
+    created.map(|shared| Heap { shared }).map_err(|error| error.at(path))
 }
 
-/// P15: contents first, magic last.
+/// Whether there is a symbolic link and nothing where it leads: neither to open nor to create.
+pub fn leads_nowhere(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
+}
+
+/// P15: contents first, magic last, and not yet published.
 pub fn create_in(host: &dyn Host, options: &Options) -> Result<()> {
     let fail = |error| Error::os("cannot write the new heap", error);
     let limit = limit::asked(options)?.unwrap_or(limit::DEFAULT_BYTES);
@@ -60,8 +63,7 @@ pub fn create_in(host: &dyn Host, options: &Options) -> Result<()> {
         let part = IoSlice::new(first.as_bytes());
         host.data().write_at(Superblock::offset(copy), &[part]).map_err(fail)?;
     }
-    host.data().sync().map_err(fail)?;
-    host.sync_folder().map_err(fail)
+    host.data().sync().map_err(fail)
 }
 
 /// An address that is free in this process at least.
@@ -183,6 +185,7 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
     // SAFETY: the view reserves this range for this heap and lives as long as the engine, which
     // the allocator is used with only; transactions map the file before they use it.
     let allocator = unsafe { Allocator::new(base, reserved) };
+    engine.host().publish().map_err(|e| Error::os("cannot create the heap file", e))?;
     Ok(Shared {
         engine: Arc::new(engine),
         allocator,

@@ -237,6 +237,11 @@ pub trait Host: Send + Sync {
     }
     /// Returns when the names of the files survive a power cut.
     fn sync_folder(&self) -> io::Result<()>;
+    /// Gives a file that was made without a name its name, never in place of another file, and
+    /// returns when the name survives a power cut. Nothing to do for any other file.
+    fn publish(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Maps the heap file.
     fn map(&self, placement: &Placement) -> io::Result<Box<dyn View>>;
     /// The board.
