@@ -46,8 +46,8 @@ fn backups_of_a_working_heap_are_consistent() {
     }
     worker.kill();
     clean(&heap);
-    let partial = |f: fs::DirEntry| f.file_name().to_string_lossy().contains("partial");
-    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| partial(f.unwrap())));
+    let hidden = |f: fs::DirEntry| f.file_name().to_string_lossy().starts_with(".fileheap");
+    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| hidden(f.unwrap())));
 }
 
 /// The same number in two places far apart, and something that comes and goes.

@@ -42,7 +42,7 @@ macro_rules! pass_on {
 }
 
 impl<R: Persist> Options<R> {
-    /// The defaults: writable, power-safe, 1 TiB at most.
+    /// The defaults: writable, power-safe, 1 TiB at most if the heap is new.
     #[must_use]
     pub fn new() -> Self {
         let engine = fileheap_core::Options::new();
@@ -54,7 +54,10 @@ impl<R: Persist> Options<R> {
     pass_on! {
         /// Opens for reading only: `write` is an error.
         read_only();
-        /// The file never grows beyond this. Recorded at creation; 8 TiB at most.
+        /// The file never grows beyond this, 8 TiB at most: a new heap records it, else 1 TiB.
+        /// Opening with another limit records that one, larger or smaller. That fails with
+        /// `Busy` while anybody else has the heap open, with `InvalidArgument` if the file is
+        /// longer already. Not given, the heap keeps its limit; for reading it means nothing.
         limit_bytes(bytes: u64);
         /// The address that the heap is to have, instead of one chosen at creation.
         base(address: u64);

@@ -113,4 +113,5 @@ pub const PROBES: &[Probe] = &[
     probe("A18", "shrinking a mapped file destroys private pages", memory::shrink_destroys),
     probe("A19", "a range turns shared and back in place", memory::share_and_back),
     probe("A20", "a forked child's private stores are its own", process::fork_private),
+    probe("A21", "a file gets its name late, never another's place", space::late_name),
 ];

@@ -1,4 +1,4 @@
-//! `fheap gc`: scratch heaps whose session was killed, and copies that were never finished.
+//! `fheap gc`: scratch heaps whose session was killed, and files that were never finished.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -12,7 +12,7 @@ use super::open_to_read;
 use crate::output::{Ending, FAINT, GOOD, Output, WARN, paint, table};
 use crate::text;
 
-/// List scratch heaps that nobody has open, and unfinished copies; --force removes them
+/// List scratch heaps that nobody has open, and unfinished exports; --force removes them
 #[derive(clap::Args)]
 #[command(after_help = "Scratch heaps are found by the notes that the R package keeps in the \
                         temporary folder, and in the folders that are named. A heap that is open \
@@ -77,8 +77,8 @@ fn noted() -> Vec<PathBuf> {
 /// The orphan that a file is, if it is one.
 fn judge(path: &Path) -> Option<Orphan> {
     let name = path.file_name()?.to_string_lossy().into_owned();
-    let what = if is_dead_copy(&name) {
-        "unfinished copy"
+    let what = if is_dead_export(&name) {
+        "unfinished export"
     } else if begins_as_heap(path) && is_orphan(path).unwrap_or(false) {
         "scratch heap"
     } else {
@@ -89,7 +89,7 @@ fn judge(path: &Path) -> Option<Orphan> {
 }
 
 /// `x.partial-PID` of a process that is gone.
-fn is_dead_copy(name: &str) -> bool {
+fn is_dead_export(name: &str) -> bool {
     let pid = name.rsplit_once(".partial-").and_then(|(_, pid)| pid.parse::<u32>().ok());
     pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
 }

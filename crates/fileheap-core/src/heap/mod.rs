@@ -5,9 +5,11 @@ mod check;
 mod compact;
 mod flusher;
 mod identity;
+mod limit;
 mod open;
 mod options;
 mod peek;
+mod place;
 mod read;
 mod registry;
 mod remove;
@@ -72,6 +74,8 @@ impl Heap {
     /// Makes a new heap on a host of the caller's: for tests and simulation.
     pub fn create_on(host: Box<dyn Host>, options: &Options) -> Result<Self> {
         open::create_in(&*host, options)?;
+        let synced = host.sync_folder();
+        synced.map_err(|error| Error::os("cannot sync the folder", error))?;
         Self::open_on(host, options)
     }
 
@@ -89,7 +93,8 @@ impl Heap {
                 opened => return opened.map(|heap| (heap, false)),
             }
             match open::create(path, options) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && !open::leads_nowhere(path) => {}
                 created => return created.map(|heap| (heap, true)),
             }
         }
@@ -154,6 +159,12 @@ impl Heap {
     pub fn adopt(&self, address: *const u8) -> Option<u64> {
         let offset = (address as u64).wrapping_sub(self.base() as u64);
         (offset < self.reserved_bytes()).then_some(offset)
+    }
+
+    /// The file never grows beyond this.
+    #[must_use]
+    pub fn limit_bytes(&self) -> u64 {
+        self.shared.engine.limit_bytes()
     }
 
     /// The heap file.

@@ -11,6 +11,7 @@ mod gate;
 mod pins;
 mod recover;
 mod refine;
+mod renewal;
 mod tail;
 mod windows;
 mod write_set;
