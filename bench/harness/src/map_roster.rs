@@ -11,11 +11,13 @@ use peers::sqlite::{Column, Sqlite};
 
 use crate::roster::HEED;
 
+type Make<M> = fn(&Path) -> Result<Box<M>>;
+
 /// A map; one that is kept can be opened.
 pub struct MapRow<T> {
     pub name: &'static str,
-    pub create: fn(&Path) -> Result<Box<dyn Map<T>>>,
-    pub open: Option<fn(&Path) -> Result<Box<dyn KeptMap<T>>>>,
+    pub create: Make<dyn Map<T>>,
+    pub open: Option<Make<dyn KeptMap<T>>>,
 }
 
 impl<T: Item> MapRow<T> {
