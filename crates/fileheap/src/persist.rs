@@ -31,7 +31,8 @@ use crate::shape::Book;
 ///   same for all of them, and `At<'x>` is invariant under `At`: `T::At<'x>::At<'y>` is
 ///   `T::At<'y>`. A field that owns file memory never has another lifetime.
 /// - `ANYWHERE` is true only if no address is in it.
-/// - `name` and `define` tell the layout completely: types of one text have one layout.
+/// - `name` and `define` tell the layout completely: types of one text have one layout. `define`
+///   begins with a call to one method of the book, and calls that of each type in it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot live in a heap file",
     label = "`Persist` is not implemented for this",
@@ -64,10 +65,12 @@ macro_rules! plain {
             const ANYWHERE: bool = true;
 
             fn name() -> String {
-                stringify!($type).rsplit("::").next().unwrap_or_default().trim().to_owned()
+                plain_name(stringify!($type))
             }
 
-            fn define(_: &mut Book) {}
+            fn define(book: &mut Book) {
+                book.meet::<Self>();
+            }
         }
     )*};
 }
@@ -133,7 +136,9 @@ unsafe impl<T: Persist> Persist for std::marker::PhantomData<T> {
         format!("PhantomData<{}>", T::name())
     }
 
-    fn define(_: &mut Book) {}
+    fn define(book: &mut Book) {
+        book.meet::<Self>();
+    }
 }
 
 // SAFETY: repr(transparent).
@@ -146,6 +151,7 @@ unsafe impl<T: Persist> Persist for std::num::Wrapping<T> {
     }
 
     fn define(book: &mut Book) {
+        book.meet::<Self>();
         T::define(book);
     }
 }
@@ -160,6 +166,7 @@ unsafe impl<T: Persist> Persist for std::cmp::Reverse<T> {
     }
 
     fn define(book: &mut Book) {
+        book.meet::<Self>();
         T::define(book);
     }
 }
@@ -174,6 +181,7 @@ unsafe impl<T: Persist, const N: usize> Persist for [T; N] {
     }
 
     fn define(book: &mut Book) {
+        book.meet::<Self>();
         T::define(book);
     }
 }
@@ -212,7 +220,9 @@ unsafe impl Persist for () {
         "()".into()
     }
 
-    fn define(_: &mut Book) {}
+    fn define(book: &mut Book) {
+        book.meet::<Self>();
+    }
 }
 
 macro_rules! tuples {
