@@ -123,7 +123,8 @@ fn lines(input: &DeriveInput) -> TokenStream {
                     // Where no variant carries data the number is known here.
                     return match data.variants.iter().all(|variant| variant.fields.is_empty()) {
                         true => quote! {
-                            block.fact(&::std::format!("{} = {}", #name, Self::#ident as ::core::primitive::i128));
+                            let number = Self::#ident as ::core::primitive::i128;
+                            block.fact(&::std::format!("{} = {}", #name, number));
                         },
                         false => numbered(&name, variant),
                     };

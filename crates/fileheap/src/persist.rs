@@ -21,6 +21,10 @@ use crate::shape::Book;
 /// The lifetime is that of the access through which the value was got. It is what keeps memory of
 /// the file from outliving the transaction that it was allocated in.
 ///
+/// Dropping boxes in boxes recurses, as with std: a chain of hundreds of thousands overflows the
+/// stack, which ends the process (and undoes its transaction). Take long chains apart in a loop, or
+/// link them with [`Rel`](crate::Rel) or with indices into a vector.
+///
 /// # Safety
 /// For who implements it by hand, all of these hold:
 /// - A value means the same in another process and after a restart: it holds no pointer, except

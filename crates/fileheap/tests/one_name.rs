@@ -101,7 +101,7 @@ fn a_number_is_not_taken_for_a_box() {
     let heap = Heap::<first::Root>::open(&path).unwrap();
     let read = heap.read().unwrap();
     assert_eq!((*read.one.owned, read.two.number, read.three.number), (1, 2, 3));
-    let fake = |alloc: fileheap::Alloc<'_>| drop(Fake { 0: alloc.boxed(1) });
+    let fake = |alloc: fileheap::Alloc<'_>| drop(fake::Number(alloc.boxed(1)));
     drop(read);
     heap.update(|_, alloc| fake(alloc)).unwrap();
     assert_ne!(Shape::of::<Fake>().fingerprint, Shape::of::<u64>().fingerprint);

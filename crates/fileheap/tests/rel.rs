@@ -149,3 +149,25 @@ fn a_large_value_whose_transaction_aborted_is_gone() {
     // Values pass over the stack on their way.
     std::thread::Builder::new().stack_size(2 << 30).spawn(body).unwrap().join().unwrap();
 }
+
+/// Nor does a head that came to lie where such an allocation was, in the same transaction.
+#[test]
+fn values_in_what_a_large_allocation_left_are_gone_with_their_transaction() {
+    const LARGE: usize = 300 << 20;
+    type Half = [u8; 500_000];
+    let scratch = Scratch::new("left");
+    let heap = Heap::<Vec<u8>>::create(scratch.file("a.heap"), |alloc| alloc.vec()).unwrap();
+    let mut guard = heap.write().unwrap();
+    let alloc = guard.split().1;
+    let large = alloc.vec_with_capacity::<u8>(LARGE);
+    let first = large.as_ptr() as usize;
+    drop(large);
+    let made: [Rel<Half>; 150] = std::array::from_fn(|_| alloc.make::<Half>([7; 500_000]).unwrap());
+    let address = |rel: &Rel<Half>| rel.get(&guard).unwrap().as_ptr() as usize;
+    let inside = made.iter().filter(|rel| (first..first + LARGE).contains(&address(rel)));
+    assert!(inside.count() > 50, "the memory was not used again");
+    guard.abort().unwrap();
+    heap.update(|root, alloc| *root = alloc.vec_with_capacity(400 << 20)).unwrap();
+    let read = heap.read().unwrap();
+    assert!(made.iter().all(|rel| rel.get(&read).is_err()));
+}

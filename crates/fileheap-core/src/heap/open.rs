@@ -50,8 +50,9 @@ fn check_base(options: &Options) -> Result<()> {
     let is_good = |base: u64| base != 0 && base % PREAMBLE_BYTES == 0;
     match options.base {
         Some(base) if !is_good(base) => {
-            let text =
-                format!("a heap's address must be a multiple of {PREAMBLE_BYTES:#x}, not {base:#x}");
+            let text = format!(
+                "a heap's address must be a multiple of {PREAMBLE_BYTES:#x}, not {base:#x}"
+            );
             Err(Error::new(ErrorKind::InvalidArgument, text))
         }
         _ => Ok(()),
