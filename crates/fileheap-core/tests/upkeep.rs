@@ -82,6 +82,20 @@ fn pair(heap: &Heap) -> (u64, u64) {
 }
 
 #[test]
+fn compaction_keeps_owner_and_mode() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let scratch = Scratch::new("compact-rights");
+    let path = scratch.closed("a.heap");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+    // Only root can give a file away; for others the owner is the same in any case.
+    let given = chown(&path, Some(12_345), Some(12_346)).is_ok();
+    Heap::compact(&path, &Options::new()).unwrap();
+    let found = fs::metadata(&path).unwrap();
+    assert_eq!(found.mode() & 0o7777, 0o664);
+    assert!(!given || (found.uid(), found.gid()) == (12_345, 12_346));
+}
+
+#[test]
 fn compaction_moves_what_may_move_and_nothing_else() {
     const TEST: &str = "compaction_moves_what_may_move_and_nothing_else";
     if let Some((role, dir)) = role() {

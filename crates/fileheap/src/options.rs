@@ -95,9 +95,8 @@ impl<R: Persist> Options<R> {
         path: impl AsRef<Path>,
         init: impl for<'x> FnOnce(Alloc<'x>) -> R::At<'x>,
     ) -> Result<Heap<R>> {
-        let path = path.as_ref();
         let core = Core::create(path, &self.engine)?;
-        let mut rootless = Rootless(Some(path));
+        let mut rootless = Rootless(Some(core.clone()));
         let heap = Self::with_root(core, init)?;
         rootless.0 = None;
         Ok(heap)
@@ -115,11 +114,14 @@ impl<R: Persist> Options<R> {
         path: impl AsRef<Path>,
         init: impl for<'x> FnOnce(Alloc<'x>) -> R::At<'x>,
     ) -> Result<Heap<R>> {
-        let (core, _) = Core::open_or_create(path, &self.engine)?;
+        let (core, is_new) = Core::open_or_create(path, &self.engine)?;
         if roots::entry(core.begin_read()?.catalog(), roots::MAIN)?.is_some() {
             return self.attach(core);
         }
-        Self::with_root(core, init)
+        let mut rootless = Rootless(is_new.then(|| core.clone()));
+        let heap = Self::with_root(core, init)?;
+        rootless.0 = None;
+        Ok(heap)
     }
 
     /// Makes a heap on a host of the caller's: for tests and simulation.
@@ -178,14 +180,15 @@ impl<R: Persist> Default for Options<R> {
     }
 }
 
-/// A new file that did not get its root, and would only be in the way of the next try.
-struct Rootless<'a>(Option<&'a Path>);
+/// A new file that did not get its root, and would only be in the way of the next try. Somebody may
+/// have opened it meanwhile and given it one: then it stays.
+struct Rootless(Option<Core>);
 
-impl Drop for Rootless<'_> {
+impl Drop for Rootless {
     fn drop(&mut self) {
-        if let Some(path) = self.0 {
+        if let Some(core) = self.0.take() {
             // The error or panic under way is the one to tell.
-            let _ = std::fs::remove_file(path);
+            let _ = core.discard();
         }
     }
 }

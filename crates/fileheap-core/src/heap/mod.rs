@@ -222,6 +222,25 @@ impl Heap {
         self.close_then(&|| Ok(()))
     }
 
+    /// Closes the heap and removes its file, unless another handle or process has it open: then it
+    /// only closes this one. Returns whether the file was removed.
+    pub fn discard(self) -> Result<bool> {
+        if Arc::strong_count(&self.shared) > 1 {
+            return Ok(false);
+        }
+        let removed = std::cell::Cell::new(false);
+        // Behind the door nobody attaches; who waits at it finds that the file has gone.
+        self.close_then(&|| {
+            let attached = self.shared.engine.attached().map_err(std::io::Error::other)?;
+            if attached.len() == 1 {
+                std::fs::remove_file(self.path())?;
+                removed.set(true);
+            }
+            Ok(())
+        })?;
+        Ok(removed.get())
+    }
+
     fn close_then(&self, last: &dyn Fn() -> std::io::Result<()>) -> Result<()> {
         self.still_open()?;
         if self.shared.engine.is_busy() {

@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 const BASE_TRIES: usize = 16;
 
 pub fn create(path: &Path, options: &Options) -> Result<Heap> {
-    limit::asked(options)?;
+    limit::asked(options).and_then(|_| check_base(options)).map_err(|error| error.at(path))?;
     for _ in 1..BASE_TRIES {
         match create_once(path, options) {
             // Another thread took the address between choosing and mapping: another one will do.
@@ -47,6 +47,19 @@ fn create_once(path: &Path, options: &Options) -> Result<Heap> {
 /// Whether there is a symbolic link and nothing where it leads: neither to open nor to create.
 pub fn leads_nowhere(path: &Path) -> bool {
     path.is_symlink() && !path.exists()
+}
+
+fn check_base(options: &Options) -> Result<()> {
+    let is_good = |base: u64| base != 0 && base % PREAMBLE_BYTES == 0;
+    match options.base {
+        Some(base) if !is_good(base) => {
+            let text = format!(
+                "a heap's address must be a multiple of {PREAMBLE_BYTES:#x}, not {base:#x}"
+            );
+            Err(Error::new(ErrorKind::InvalidArgument, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// P15: contents first, magic last, and not yet published.
