@@ -49,6 +49,8 @@ typedef struct {
     const fh_buffer *buffers;
     uint64_t buffer_count;
     const fh_heap *heap;
+    const SEXP *strings;
+    uint64_t chunks_read;
 } fh_body;
 
 typedef struct {

@@ -230,7 +230,7 @@ impl RHeap {
             match found {
                 Some((record, buffers)) if !body.is_dead() => {
                     body.aim(self, &record, buffers);
-                    body.epoch += 1;
+                    body.make_stale();
                 }
                 Some(_) => {}
                 None => body.kill(UNDONE),
