@@ -151,8 +151,17 @@ fh_body *fh_body_of(SEXP x);
 SEXP fh_inner(SEXP x);
 /* It came by a reference, and no variable had it yet. */
 void fh_mark_fresh(SEXP x);
-/* The body of a vector known to be ours, by its class. */
-fh_body *fh_own_body(SEXP x);
+/* The body of a vector known to be ours, by its class. R asks for elements of the same vector again
+ * and again, so the last answer is remembered. */
+typedef struct {
+    SEXP x;
+    fh_body *body;
+} fh_last_body;
+extern fh_last_body fh_last;
+fh_body *fh_find_body(SEXP x);
+static inline fh_body *fh_own_body(SEXP x) {
+    return x == fh_last.x ? fh_last.body : fh_find_body(x);
+}
 /* Raises an error if its elements are gone. */
 void fh_need_alive(const fh_body *body);
 /* Creates a vector of the heap. */

@@ -9,6 +9,7 @@ static SEXP tag(void) { return Rf_install("fileheap_vector"); }
 static void free_keeper(SEXP keeper) {
     fh_body *body = R_ExternalPtrAddr(keeper);
     R_ClearExternalPtr(keeper);
+    if (body && body == fh_last.body) fh_last.x = NULL;
     if (body) fh_body_free(body);
 }
 
@@ -20,9 +21,11 @@ SEXP fh_new_keeper(void) {
 }
 
 SEXP fh_class_instance(uint32_t element, SEXP keeper) {
-    if (element == STRSXP) return fh_new_string(keeper);
-    if (element == VECSXP) return fh_new_list(keeper);
-    return fh_new_number(element, keeper);
+    SEXP x = element == STRSXP   ? fh_new_string(keeper)
+             : element == VECSXP ? fh_new_list(keeper)
+                                 : fh_new_number(element, keeper);
+    if (x == fh_last.x) fh_last.x = NULL; /* the address of one that R collected */
+    return x;
 }
 
 SEXP fh_new_vector(SEXP keeper, fh_body *body) {
@@ -35,7 +38,14 @@ SEXP fh_new_vector(SEXP keeper, fh_body *body) {
     return x;
 }
 
-fh_body *fh_own_body(SEXP x) { return R_ExternalPtrAddr(R_altrep_data1(x)); }
+fh_last_body fh_last;
+
+fh_body *fh_find_body(SEXP x) {
+    fh_body *body = R_ExternalPtrAddr(R_altrep_data1(x));
+    fh_last.x = body ? x : NULL;
+    fh_last.body = body;
+    return body;
+}
 
 int fh_is_ours(SEXP x) {
     return ALTREP(x) && (fh_is_number(x) || fh_is_string(x) || fh_is_list(x));
