@@ -4,6 +4,8 @@
 //! lock of ours is held while R runs. `src/fileheap.h` declares what is exported here.
 
 mod body;
+mod edit;
+mod entry;
 mod face;
 mod fault;
 mod heap;
@@ -11,6 +13,7 @@ mod layout;
 mod object;
 mod open;
 mod report;
+mod spares;
 mod strings;
 mod upkeep;
 mod vector;
