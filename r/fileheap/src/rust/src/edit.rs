@@ -7,9 +7,10 @@ use fileheap_core::format::{RECORD_RELOCATABLE, RecordState, VectorRecord};
 
 use crate::body::{Body, is_direct};
 use crate::fault::{Outcome, Problem};
+use crate::find::{live, owner_elsewhere, take_over};
 use crate::heap::{RHeap, State};
 use crate::layout::*;
-use crate::vector::{STORED_TO_LATER, allocate, live, owner_elsewhere, take_over};
+use crate::vector::{STORED_TO_LATER, allocate};
 use crate::{strings, upkeep};
 
 /// The vector whose stores reach what a name stands for.
