@@ -31,7 +31,8 @@ typedef struct {
     uint64_t bytes;
 } fh_buffer;
 
-enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16 };
+enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
+       FH_PARTED = 32 };
 
 typedef struct {
     void *data;

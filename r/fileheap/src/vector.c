@@ -197,7 +197,8 @@ SEXP C_runtime_of(SEXP x) {
 
 SEXP C_is_in(SEXP x, SEXP handle) {
     fh_body *body = fh_body_of(x);
-    int is_in = body && !(body->flags & FH_DETACHED) && body->heap == fh_heap_of(handle);
+    int is_in = body && !(body->flags & (FH_DETACHED | FH_PARTED)) &&
+                body->heap == fh_heap_of(handle);
     return Rf_ScalarLogical(is_in);
 }
 

@@ -45,14 +45,17 @@ for (type in c("numeric", "character", "raw")) {
   x <- create_fmalloc_vector(type, 100, rt)
   if (type == "character") x[] <- as.character(1:100)
   destroy_fmalloc_vector(x)
-  for (use in list(function(x) x[[5]], function(x) x[2:3], sort, function(x) x[1] <- x[2], order,
-                   unique, rev, as.character, function(x) { x[1] <- x[1]; x })) {
+  for (use in list(function(x) x[[5]], function(x) x[2:3], function(x) x[1] <- x[2], unique, rev,
+                   paste, rank, function(x) { x[1] <- x[1]; x })) {
     expect_true(refuses(use(x), "destroyed"), info = paste(type, deparse(use)[1]))
   }
 }
 collected <- FALSE
 local(reg.finalizer(new.env(), function(e) collected <<- TRUE))
-for (i in 1:200) junk <- numeric(1e5) # collected by R itself, or not at all
+for (i in 1:20000) { # collected by R itself, or not at all
+  junk <- numeric(1e5)
+  if (collected) break
+}
 expect_true(collected)
 
 # P18: R's own lists do not grow with our vectors.
@@ -69,8 +72,8 @@ use <- function(count) for (i in seq_len(count)) {
 }
 use(50)
 before <- cells()
-use(500)
-expect_true(cells() - before < 500)
+use(2000)
+expect_true(cells() - before < 1500)
 
 # P17: the namespace goes, vectors stay good, and R ends as it should.
 path <- new_path()

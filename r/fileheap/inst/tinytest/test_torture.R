@@ -37,7 +37,7 @@ expect_identical(tortured({
   m["b", 2] <- 5L
   large <- m
   large[1] <- 9L
-  c(m["b", 2], m[1], large[1], dim(m), sum(m["b", ]))
+  c(m[[2, 2]], m[1], large[1], dim(m), sum(m["b", ]))
 }), c(5L, 0L, 9L, 2L, 3L, 5L))
 expect_identical(tortured({
   f <- as_fmalloc(data.frame(n = c(2, 1), s = c("a text longer than twelve", NA)), rt)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fileheap_core::catalog::RecordNew;
 use fileheap_core::format::{RECORD_RELOCATABLE, RecordState, VectorRecord};
 
-use crate::body::{Body, is_direct};
+use crate::body::{Body, PARTED, is_direct};
 use crate::fault::{Outcome, Problem};
 use crate::find::{live, owner_elsewhere, take_over};
 use crate::heap::{RHeap, State};
@@ -90,13 +90,8 @@ fn part(heap: &RHeap, state: &mut State, record: &VectorRecord) -> Outcome<Vecto
         record.flags |= DIRECT;
         record.extra[1] = table;
     })?;
-    if let Some(views) = state.bodies.remove(&record.id) {
-        for view in &views {
-            // SAFETY: in the map, so not freed.
-            unsafe { (*view.0).id = buried };
-        }
-        state.bodies.insert(buried, views);
-    }
+    state.rename_bodies(record.id, buried, PARTED);
+    state.parted.push((record.id, buried));
     upkeep::bury(heap, state, buried)?;
     Ok(changed)
 }

@@ -82,6 +82,7 @@ impl RHeap {
         let Some(open) = state.open.take_if(is_last) else { return Ok(()) };
         let mut txn = open.txn;
         let freed_bytes = std::mem::take(&mut state.freed_bytes);
+        let parted = std::mem::take(&mut state.parted);
         if commit {
             txn.set_durability(match explicit {
                 true => Durability::Power,
@@ -92,16 +93,24 @@ impl RHeap {
             let done = txn.commit();
             return match done {
                 Ok(_) => Ok(()),
-                Err(error) => self.undone(&mut state, open.before).and(Err(error.into())),
+                Err(error) => self.undone(&mut state, open.before, parted).and(Err(error.into())),
             };
         }
         txn.abort()?;
-        self.undone(&mut state, open.before)
+        self.undone(&mut state, open.before, parted)
     }
 
     /// After an abort: what was to be done is to be done again; bodies follow their records, or
     /// die with them.
-    fn undone(&self, state: &mut State, before: Before) -> Outcome<()> {
+    fn undone(&self, state: &mut State, before: Before, parted: Vec<(u64, u64)>) -> Outcome<()> {
+        for (record, buried) in parted {
+            // Who was to be edited goes, who looked on belongs to the record again.
+            for body in state.bodies.remove(&record).into_iter().flatten() {
+                // SAFETY: in the map until now, so not freed.
+                unsafe { (*body.0).kill(UNDONE) };
+            }
+            state.rename_bodies(buried, record, 0);
+        }
         state.released.extend(before.released);
         state.buried = before.buried;
         state.spares = before.spares;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use fileheap_core::catalog::{CatalogView, Memory};
 use fileheap_core::{Heap, Keeper, WriteTxn};
 
-use crate::body::{Body, BodyPointer, MUTABLE, TEMPORARY_BODY};
+use crate::body::{Body, BodyPointer, MUTABLE, PARTED, TEMPORARY_BODY};
 use crate::fault::{Fault, Outcome, Problem, calm, guard};
 use crate::spares::Spares;
 
@@ -34,6 +34,8 @@ pub struct State {
     /// Extents made ahead.
     pub spares: Spares,
     pub keeper: Option<Keeper>,
+    /// Records and what became of their old payloads, edited in the open transaction.
+    pub parted: Vec<(u64, u64)>,
     /// Bytes freed by the open transaction.
     pub freed_bytes: u64,
 }
@@ -76,6 +78,17 @@ impl State {
         let all = self.bodies.get(&id);
         // SAFETY: bodies are taken out of the map before they are freed.
         all.is_some_and(|all| all.iter().any(|body| unsafe { (*body.0).flags & MUTABLE != 0 }))
+    }
+
+    /// Makes bodies of a record bodies of another one, marked with flags.
+    pub fn rename_bodies(&mut self, from: u64, to: u64, flags: u32) {
+        let Some(bodies) = self.bodies.remove(&from) else { return };
+        for body in &bodies {
+            // SAFETY: in the map, so not freed.
+            let body = unsafe { &mut *body.0 };
+            (body.id, body.flags) = (to, body.flags & !PARTED | flags);
+        }
+        self.bodies.entry(to).or_default().extend(bodies);
     }
 
     /// Every live body.
