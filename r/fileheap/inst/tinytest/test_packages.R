@@ -14,7 +14,8 @@ if (has("data.table")) {
   library(data.table)
   table <- as.data.table(frame)
   expect_equal(as.data.frame(table[order(n)]), as.data.frame(as.data.table(plain)[order(n)]))
-  expect_equal(table[, sum(n, na.rm = TRUE), by = s], as.data.table(plain)[, sum(n, na.rm = TRUE), by = s])
+  expect_equal(table[, sum(n, na.rm = TRUE), by = s],
+               as.data.table(plain)[, sum(n, na.rm = TRUE), by = s])
   expect_equal(table[s == "u", .N], 100L)
   expect_equal(merge(table, table, by = "s", allow.cartesian = TRUE),
                merge(as.data.table(plain), as.data.table(plain), by = "s", allow.cartesian = TRUE))
@@ -33,7 +34,8 @@ if (has("data.table")) {
 if (has("dplyr")) {
   pipe <- function(x) {
     x <- dplyr::mutate(dplyr::filter(x, !is.na(n)), m = n * 2, s = paste0(s, "!"))
-    as.data.frame(dplyr::arrange(dplyr::summarise(dplyr::group_by(x, g), k = sum(m), .groups = "drop"), g))
+    x <- dplyr::summarise(dplyr::group_by(x, g), k = sum(m), .groups = "drop")
+    as.data.frame(dplyr::arrange(x, g))
   }
   expect_equal(pipe(frame), pipe(plain))
   expect_equal(dplyr::left_join(frame, frame[1:4, 1:2], by = "s"),

@@ -23,8 +23,9 @@ if (Sys.info()[["effective_user"]] == "root" && nzchar(Sys.which("setpriv"))) {
                  "kind <- function(code) tryCatch({ force(code); 'none' },",
                  "                                error = function(e) class(e)[1])", code), script)
     Sys.chmod(script, "0644")
-    command <- sprintf("cd %s && TMPDIR=/tmp setpriv --reuid=65534 --regid=65534 --clear-groups %s --vanilla script.R",
-                       shared, file.path(R.home("bin"), "Rscript"))
+    user <- "setpriv --reuid=65534 --regid=65534 --clear-groups"
+    command <- sprintf("cd %s && TMPDIR=/tmp %s %s --vanilla script.R", shared, user,
+                       file.path(R.home("bin"), "Rscript"))
     system2("sh", c("-c", shQuote(command)), stdout = TRUE, stderr = TRUE)
   }
 
@@ -37,7 +38,8 @@ if (Sys.info()[["effective_user"]] == "root" && nzchar(Sys.which("setpriv"))) {
                               "v[1] <- 100", "cat(v[1], readRDS('v.rds')[1])")),
                    "4 5 6 TRUE 100 4")
   expect_identical(somebody(c("rt <- fmalloc_runtime(v <- readRDS('v.rds'))",
-                              "cat(rt$x, kind(rt$y <- 1), kind(create_fmalloc_vector('raw', 1, rt)),",
+                              "cat(rt$x, kind(rt$y <- 1),",
+                              "    kind(create_fmalloc_vector('raw', 1, rt)),",
                               "    kind(edit(rt, 'x')), kind(destroy_fmalloc_vector(v)))")),
                    paste("1 2 3", paste(rep("fileheap_error_read_only", 4), collapse = " ")))
   expect_identical(print_of(path), before)

@@ -152,6 +152,7 @@ for (i in seq_len(turns)) {
 expect_true(await(function() file.exists(paste0(flag, "-done")), 60))
 expect_identical(c(rt$count, torn), c(2 * turns, 0))
 expect_true(all(vapply(seq_len(turns), function(i) {
-  identical(rt[[paste0("theirs", i)]], rep(i, 300)) && identical(rt[[paste0("mine", i)]], rep(i, 300))
+  identical(rt[[paste0("theirs", i)]], rep(i, 300)) &&
+    identical(rt[[paste0("mine", i)]], rep(i, 300))
 }, NA)))
 expect_true(is_clean(rt))
