@@ -1,4 +1,4 @@
-# Beside data.table, dplyr and Rcpp, where they are installed. P13.
+# Beside data.table, dplyr and Rcpp, where they are installed: last, since they stay loaded. P13.
 source("helper.R")
 rt <- new_heap()
 has <- function(package) requireNamespace(package, quietly = TRUE)
