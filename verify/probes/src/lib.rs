@@ -86,6 +86,11 @@ const fn probe(number: &'static str, claim: &'static str, run: Run) -> Probe {
     Probe { number, claim, run }
 }
 
+/// The release of the running kernel.
+pub fn kernel() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_string()
+}
+
 /// All probes in the order of their numbers.
 pub const PROBES: &[Probe] = &[
     probe("A1", "unstored private pages show later pwrites", memory::clean_private_follows),

@@ -49,6 +49,11 @@ impl StubHost {
     pub fn probe(&self, _capture: Capture) -> io::Result<()> {
         match *self {}
     }
+
+    /// Never called.
+    pub fn remove(&self) -> io::Result<()> {
+        match *self {}
+    }
 }
 
 impl Host for StubHost {

@@ -350,9 +350,7 @@ impl Engine {
     /// The process that is writing now, if one is.
     #[must_use]
     pub fn writer(&self) -> Option<u32> {
-        let owner = self.bulletin().writer.load(SeqCst) & writer::OWNER;
-        let slot = self.bulletin().slots.get((owner as usize).checked_sub(1)?)?;
-        Some(slot.pid.load(Relaxed))
+        pins::writer_pid(self.bulletin())
     }
 
     /// The file never grows beyond this.
@@ -435,14 +433,7 @@ impl Engine {
     /// Commits so far and the latest, durable and checkpointed transactions.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let bulletin = self.bulletin();
-        Progress {
-            published: bulletin.published_txn.load(SeqCst),
-            durable: bulletin.durable_txn.load(SeqCst),
-            checkpoint: bulletin.checkpoint_txn.load(SeqCst),
-            commits: bulletin.commit_count.load(SeqCst),
-            log_generation: bulletin.log_generation.load(SeqCst),
-        }
+        Progress::of(self.bulletin())
     }
 
     /// Living processes: process id, snapshot, keep.
@@ -465,4 +456,18 @@ pub struct Progress {
     pub commits: u64,
     /// Generation of the log.
     pub log_generation: u64,
+}
+
+impl Progress {
+    /// What a bulletin says.
+    #[must_use]
+    pub fn of(bulletin: &Bulletin) -> Self {
+        Self {
+            published: bulletin.published_txn.load(SeqCst),
+            durable: bulletin.durable_txn.load(SeqCst),
+            checkpoint: bulletin.checkpoint_txn.load(SeqCst),
+            commits: bulletin.commit_count.load(SeqCst),
+            log_generation: bulletin.log_generation.load(SeqCst),
+        }
+    }
 }

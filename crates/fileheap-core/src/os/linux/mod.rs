@@ -123,6 +123,14 @@ impl LinuxHost {
         }
     }
 
+    /// Removes the logs and the heap file. The caller keeps everybody else out: who could make a
+    /// new heap of this name before its logs are gone would lose them.
+    pub fn remove(&self) -> io::Result<()> {
+        self.remove_log(0)?;
+        self.remove_log(1)?;
+        fs::remove_file(&self.path)
+    }
+
     fn is_nameless(&self) -> bool {
         self.draft.as_ref().is_some_and(|draft| !draft.is_named())
     }

@@ -44,7 +44,12 @@ fn open(path: &Path, limit: u64, mode: u32, read_only: bool) -> Outcome<(Arc<RHe
 }
 
 /// A size is for a new heap, or more than an old one's: never less than what is there.
-fn open_or_create(path: &Path, limit: u64, known: &Options, how: &Options) -> Outcome<(Heap, bool)> {
+fn open_or_create(
+    path: &Path,
+    limit: u64,
+    known: &Options,
+    how: &Options,
+) -> Outcome<(Heap, bool)> {
     match Heap::open(path, known) {
         Ok(heap) if heap.limit_bytes() >= limit => return Ok((heap, false)),
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
