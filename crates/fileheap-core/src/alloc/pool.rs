@@ -262,7 +262,7 @@ mod tests {
     fn agrees_with_a_map_by_address() {
         let (mut pool, mut map) = (Pool::default(), BTreeMap::<u64, FreeRun>::new());
         let mut state = 7;
-        for step in 0..effort(20_000, 300) {
+        for step in 0..effort(20_000, 60) {
             let run = roll(&mut state);
             assert_eq!(
                 pool.overlaps(run.page + 1, 9998),

@@ -290,12 +290,14 @@ fn generated(seed: u64, steps: u64) {
     assert_eq!((stat.zone_count, stat.live_bytes), (0, 0), "seed {seed}");
 }
 
-const SEEDS: u64 = effort(24, 2);
+/// Allocations in a heap that is damaged.
+const LIVE: usize = effort(400, 40) as usize;
+const SEEDS: u64 = effort(24, 1);
 
 #[test]
 fn generated_work_agrees_with_the_oracle() {
     for seed in 1..=SEEDS {
-        generated(seed, effort(3000, 120));
+        generated(seed, effort(3000, 40));
     }
 }
 
@@ -326,7 +328,7 @@ fn failed_growth_changes_nothing() {
     let mut live = BTreeMap::new();
     let mut dice = Dice(77);
     let mut failures = 0;
-    while failures < effort(20, 2) {
+    while failures < effort(20, 1) {
         let bytes = dice.bytes();
         match heap.alloc(&ram, bytes, 1) {
             Ok(at) => {
@@ -368,7 +370,7 @@ fn threads_hand_cells_to_each_other() {
                 let (ram, heap, table) = (&ram, &heap, &table);
                 scope.spawn(move || {
                     let mut dice = Dice(round * 10 + thread + 1);
-                    for _ in 0..effort(20_000, 100) {
+                    for _ in 0..effort(20_000, 30) {
                         let mut shelf = table[dice.roll(16) as usize].lock().unwrap();
                         if shelf.len() < 40 || dice.roll(2) == 0 && shelf.len() < 120 {
                             let most = if dice.roll(50) == 0 { 50_000 } else { 900 };
@@ -433,17 +435,17 @@ fn hostile_bytes_do_no_harm() {
     let (ram, first) = heap();
     let mut dice = Dice(4711);
     let mut live: Vec<u64> = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..LIVE {
         live.push(first.alloc(&ram, dice.bytes() / 4 + 1, 1).unwrap());
     }
-    for index in (0..400).step_by(3) {
+    for index in (0..LIVE).step_by(3) {
         first.free(&ram, live[index]).unwrap();
     }
     drop(first);
     let good = ram.slice(0, ram.bytes()).to_vec();
     let spots = [65536..65536 + 96, 69632..69640, 73728..77824, 73728..77824, 204_800..221_184];
     let mut findings = 0;
-    for _ in 0..effort(400, 8) {
+    for _ in 0..effort(400, 3) {
         for _ in 0..=dice.roll(3) {
             let spot = &spots[dice.roll(spots.len() as u64) as usize];
             let at = spot.start + dice.roll(spot.end - spot.start);
@@ -454,7 +456,7 @@ fn hostile_bytes_do_no_harm() {
         // SAFETY: all of the reserved range is mapped, whatever the header says.
         let heap = unsafe { Allocator::new(ram.base, good.len() as u64) };
         for _ in 0..20 {
-            let at = live[dice.roll(400) as usize];
+            let at = live[dice.roll(LIVE as u64) as usize];
             let _ = heap.usable_bytes(at);
             let _ = heap.free(&ram, at);
             let _ = heap.alloc(&ram, dice.bytes() / 64 + 1, 1);
@@ -462,5 +464,5 @@ fn hostile_bytes_do_no_harm() {
         let _ = heap.stat();
         ram.slice(0, good.len() as u64).copy_from_slice(&good);
     }
-    assert!(findings > effort(100, 2));
+    assert!(findings >= effort(100, 1));
 }

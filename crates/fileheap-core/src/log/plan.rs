@@ -274,7 +274,7 @@ mod tests {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (seed >> 33) % below
         };
-        for _ in 0..effort(200, 6) {
+        for _ in 0..effort(200, 2) {
             let mut index = Index::default();
             let mut naive = [None; 256];
             for txn in 1..30 {

@@ -13,7 +13,7 @@ fn does_what_the_standard_library_does() {
     let mut rng = Rng::new("string");
     let mut text = String::new_in(Budget::endless());
     let mut plain = Plain::new();
-    for step in 0..effort(5000, 200) {
+    for step in 0..effort(5000, 60) {
         let boundary = |rng: &mut Rng, plain: &str| {
             let places: Vec<usize> =
                 (0..=plain.len()).filter(|&i| plain.is_char_boundary(i)).collect();

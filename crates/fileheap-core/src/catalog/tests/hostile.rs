@@ -6,10 +6,10 @@ use crate::effort::effort;
 use crate::format::{HEADER_OFFSET, RecordState};
 
 const BYTES: u64 = 512 * 1024;
-const NAMES: u64 = 400;
-const RECORDS: u64 = 500;
-const KEYS: u64 = effort(3_000, 400);
-const ROUNDS: u64 = effort(1_500, 5);
+const NAMES: u64 = effort(400, 80);
+const RECORDS: u64 = effort(500, 100);
+const KEYS: u64 = effort(3_000, 100);
+const ROUNDS: u64 = effort(1_500, 2);
 
 /// A heap with some of everything.
 fn filled() -> Ram {
@@ -153,7 +153,7 @@ fn a_shorter_file_is_an_error_not_an_access() {
     view.check(&mut audit);
     assert!(!audit.findings.is_empty());
     assert!(audit.cells.iter().all(|(offset, bytes)| offset + bytes <= short));
-    assert!(view.records().get(400).is_err());
+    assert!(view.records().get(RECORDS * 4 / 5).is_err());
     // SAFETY: shorter than what is valid.
     let nothing = CatalogView::new(unsafe { crate::catalog::Memory::new(ram.base, 0) });
     assert!(nothing.names().lookup("a").is_err() && nothing.names().count().is_err());

@@ -26,7 +26,7 @@ fn assert_same(ram: &Ram, model: &BTreeMap<u64, u64>) {
 
 #[test]
 fn generated_operations_agree_with_btreemap() {
-    let steps = effort(30_000, 500);
+    let steps = effort(30_000, 150);
     for seed in 0..effort(6, 3) {
         let mut random = Random::new(seed);
         let (ram, mut model) = (Ram::new(4 * MIB), BTreeMap::new());
@@ -56,7 +56,7 @@ fn generated_operations_agree_with_btreemap() {
 
 #[test]
 fn every_order_of_filling_and_emptying_frees_all_cells() {
-    let count = effort(12_000, 300);
+    let count = effort(12_000, 130);
     let scattered = |index: u64| index * 7_919 % count;
     let orders: [&dyn Fn(u64) -> u64; 3] = [&|index| index, &|index| count - 1 - index, &scattered];
     for filling in orders {
@@ -83,7 +83,7 @@ fn every_order_of_filling_and_emptying_frees_all_cells() {
 #[test]
 fn appending_leaves_full_nodes_behind() {
     let ram = Ram::new(4 * MIB);
-    let count = effort(50_000, 2_000);
+    let count = effort(50_000, 500);
     (0..count).for_each(|key| _ = ram.map().insert(key, key).unwrap());
     let nodes = ram.live.borrow().len() as u64;
     let full_nodes = count / LEAF_ENTRIES as u64;
@@ -97,14 +97,14 @@ fn appending_leaves_full_nodes_behind() {
 #[test]
 fn ranges_start_and_end_where_they_should() {
     let (ram, mut model) = (Ram::new(MIB), BTreeMap::new());
-    let keys = effort(3_000, 300);
+    let keys = effort(3_000, 150);
     for key in (0..keys).map(|key| key * 3) {
         ram.map().insert(key, key).unwrap();
         model.insert(key, key);
     }
     let mut random = Random::new(5);
     let map = ram.map();
-    for _ in 0..effort(500, 40) {
+    for _ in 0..effort(500, 10) {
         let (low, span) = (random.below(keys * 3 + 100), 1 + random.below(300));
         let found = |range| map.view().range::<std::ops::Range<u64>>(range).unwrap();
         let ours = found(low..low + span).map(|entry| entry.unwrap().key);
@@ -120,7 +120,7 @@ fn ranges_start_and_end_where_they_should() {
 fn a_full_disk_changes_nothing() {
     let ram = Ram::new(4 * MIB);
     let (mut random, mut model) = (Random::new(9), BTreeMap::new());
-    let steps = effort(20_000, 800);
+    let steps = effort(20_000, 400);
     for step in 0..steps {
         let key = random.next();
         // A split up to a new root takes three nodes.

@@ -129,9 +129,9 @@ fn steps(rng: &mut Rng, keys: usize, count: usize, census: &Census) {
 #[test]
 fn does_what_the_standard_library_does() {
     let mut rng = Rng::new("btree");
-    for keys in [3, 20, 100, effort(1000, 200), 10_000] {
+    for keys in [3, 20, 100, effort(1000, 60), 10_000] {
         let census = Census::default();
-        steps(&mut rng, keys, effort(6000, 400), &census);
+        steps(&mut rng, keys, effort(6000, 120), &census);
         for _ in 0..effort(20, 1) {
             steps(&mut rng, keys, effort(100, 50), &census);
         }
@@ -141,7 +141,7 @@ fn does_what_the_standard_library_does() {
 
 #[test]
 fn ascending_and_descending_entries_leave_full_nodes_behind() {
-    let count = effort(10_000, 500) as u32;
+    let count = effort(10_000, 150) as u32;
     for order in [false, true] {
         let budget = Budget::endless();
         let mut map = BTreeMap::new_in(budget.clone());
@@ -172,10 +172,10 @@ fn filled(budget: &Budget, census: &Census, count: u32) -> BTreeMap<Counted, Cou
 
 #[test]
 fn an_insertion_without_memory_changes_nothing() {
-    let (most, added) = (effort(1330, 130) as u32, effort(150, 40) as u32);
-    for count in [0, CAPACITY as u32, 120, most] {
+    let (most, added) = (effort(1330, 40) as u32, effort(150, 7) as u32);
+    for count in [0, CAPACITY as u32, effort(120, 20) as u32, most] {
         // Before, behind and between what is there.
-        for stride in [1, 2, 37] {
+        for stride in [1, 2, 37].into_iter().step_by(effort(1, 2)) {
             let key = |more: u32| ((more * stride) % (2 * count + 1000)) | 1;
             at_every_allocation(
                 |budget, census| filled(budget, census, count),
@@ -203,7 +203,7 @@ fn an_insertion_without_memory_changes_nothing() {
 
 #[test]
 fn copies_and_splits_without_memory_leave_whole_maps() {
-    let count = effort(300, 130) as u32;
+    let count = effort(300, 40) as u32;
     at_every_allocation(
         |budget, census| filled(budget, census, count),
         |map, _| drop(map.clone()),
@@ -215,7 +215,7 @@ fn copies_and_splits_without_memory_leave_whole_maps() {
         |map, _| check(map),
     );
     at_every_allocation(
-        |budget, census| (filled(budget, census, 100), filled(budget, census, count)),
+        |budget, census| (filled(budget, census, count / 3), filled(budget, census, count)),
         |(map, other), _| map.append(other),
         |(map, other), is_done| {
             check(map);
@@ -316,7 +316,7 @@ fn an_order_that_panics_or_lies_breaks_no_memory() {
     let rng = std::rc::Rc::new(std::cell::RefCell::new(Rng::new("liar")));
     let (census, budget) = (Census::default(), Budget::endless());
     let mut map = BTreeMap::new_in(budget.clone());
-    for _ in 0..effort(5000, 200) {
+    for _ in 0..effort(5000, 60) {
         let number = rng.borrow_mut().below(300) as u32;
         let key = Liar(census.value(number), rng.clone());
         let end = Liar(census.value(number + 50), rng.clone());
@@ -348,7 +348,7 @@ fn an_order_that_panics_or_lies_breaks_no_memory() {
 #[test]
 fn sets_do_what_those_of_the_standard_library_do() {
     let mut rng = Rng::new("btree set");
-    for _ in 0..effort(200, 4) {
+    for _ in 0..effort(200, 2) {
         let mut values = || (0..rng.below(40)).map(|_| rng.below(50) as u32).collect::<Vec<_>>();
         let (first, second) = (values(), values());
         let (a, b) =

@@ -69,7 +69,7 @@ fn steps(rng: &mut Rng, count: usize, census: &Census) {
 fn does_what_the_standard_library_does() {
     let mut rng = Rng::new("deque");
     let census = Census::default();
-    for count in [30, effort(300, 150), effort(3000, 150), effort(3000, 150)] {
+    for count in [30, effort(300, 60), effort(3000, 60), effort(3000, 60)] {
         steps(&mut rng, count, &census);
     }
     assert_eq!(census.alive(), 0);
