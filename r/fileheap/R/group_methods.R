@@ -1,0 +1,110 @@
+# Group generics of managed vectors: Ops, Math, Summary, Complex, matrixOps.
+
+Ops.fmalloc <- function(e1, e2) {
+  fun <- get(.Generic, envir = baseenv(), mode = "function")
+  elementwise(fun, if (missing(e2)) list(e1) else list(e1, e2), sys.call())
+}
+
+# Of two classes with methods of their own (R 4.3 and later): ours calls the other.
+chooseOpsMethod.fmalloc <- function(x, y, mx, my, cl, reverse) TRUE
+
+Math.fmalloc <- function(x, ...) {
+  generic <- get(.Generic, envir = baseenv(), mode = "function")
+  if (.Generic %in% c("cumsum", "cumprod", "cummax", "cummin")) {
+    return(cumulative(.Generic, generic, x, sys.call()))
+  }
+  more <- list(...)
+  if (!length(more)) return(elementwise(generic, list(x), sys.call()))
+  if (all(lengths(more) == 1L) && !any(vapply(more, is.object, NA))) {
+    return(elementwise(function(x) generic(x, ...), list(x), sys.call()))
+  }
+  runtime <- home(list(x))
+  more <- lapply(more, plain)
+  kept_result(as_base(sys.call(), do.call(generic, c(list(quote(plain(x))), more))), runtime)
+}
+
+Complex.fmalloc <- function(z) {
+  elementwise(get(.Generic, envir = baseenv(), mode = "function"), list(z), sys.call())
+}
+
+is.na.fmalloc <- function(x) elementwise(base::is.na, list(x), sys.call())
+
+# What was accumulated goes from piece to piece; a double's in base R's long double.
+cumulative <- function(name, generic, x, call) {
+  runtime <- home(list(x))
+  x <- plain(x)
+  if (!is.null(runtime) && can_stream(list(x)) && !(is.complex(x) && name == "cumprod")) {
+    each <- if (name == "cumprod" || name == "cumsum" && !typeof(x) %in%
+                  c("logical", "integer", "complex")) {
+      accumulate_doubles(name == "cumprod")
+    } else {
+      accumulate(generic)
+    }
+    result <- as_base(call, stream(generic, list(x), runtime, each))
+    if (!is.null(result)) return(result)
+  }
+  kept_result(as_base(call, generic(x)), runtime)
+}
+
+accumulate_doubles <- function(is_product) {
+  state <- .Call(C_cumulative_state, is_product)
+  function(piece) .Call(C_cumulate, own_doubles(piece), state, is_product)
+}
+
+# Doubles that nobody else has.
+own_doubles <- function(piece) {
+  doubles <- as.double(piece)
+  doubles[] <- doubles
+  doubles
+}
+
+accumulate <- function(generic) {
+  last <- NULL
+  function(piece) {
+    if (!typeof(piece) %in% c("logical", "integer", "complex")) piece <- as.double(piece)
+    value <- generic(c(last, piece))
+    if (!is.null(last)) value <- value[-1L]
+    last <<- value[[length(value)]]
+    value
+  }
+}
+
+Summary.fmalloc <- function(..., na.rm = FALSE) {
+  generic <- get(.Generic, envir = baseenv(), mode = "function")
+  operands <- lapply(list(...), plain)
+  if (.Generic == "range" && length(operands) == 1L && is_bare(operands[[1L]])) {
+    return(as_base(sys.call(), range_of(operands[[1L]], na.rm)))
+  }
+  as_base(sys.call(), do.call(generic, c(operands, list(na.rm = na.rm)), quote = TRUE))
+}
+
+# Both ends without a copy of the whole. (The argument `finite` is among the operands' names.)
+range_of <- function(x, na.rm) c(min(x, na.rm = na.rm), max(x, na.rm = na.rm))
+
+range.fmalloc <- function(..., na.rm = FALSE, finite = FALSE) {
+  operands <- lapply(list(...), plain)
+  x <- if (length(operands) == 1L) operands[[1L]]
+  if (is.null(x) || !is_bare(x)) {
+    return(as_base(sys.call(), do.call(base::range, c(operands, list(na.rm = na.rm,
+                                                                    finite = finite)),
+                                       quote = TRUE)))
+  }
+  if (finite && is.double(x)) return(as_base(sys.call(), finite_range(x)))
+  as_base(sys.call(), range_of(x, na.rm || finite))
+}
+
+finite_range <- function(x) {
+  ends <- double()
+  over_pieces(length(x), "looking", function(at, count) {
+    piece <- .Call(C_piece, x, at, count)
+    ends <<- c(ends, piece[is.finite(piece)])
+    if (length(ends)) ends <<- range(ends)
+  })
+  range(ends)
+}
+
+matrixOps.fmalloc <- function(x, y) {
+  generic <- get(.Generic, envir = baseenv(), mode = "function")
+  runtime <- home(list(x, y))
+  kept_result(as_base(sys.call(), generic(plain(x), plain(y))), runtime)
+}
