@@ -42,7 +42,9 @@ as_plain <- function(generic) {
   function(x, ...) generic(plain(x), ...)
 }
 as.data.frame.fmalloc <- function(x, ..., nm = deparse1(substitute(x))) {
-  as.data.frame(plain(x), ..., nm = nm)
+  force(nm)
+  x <- plain(x)
+  as.data.frame(x, ..., nm = nm)
 }
 as.list.fmalloc <- as_plain(base::as.list)
 split.fmalloc <- as_plain(base::split)

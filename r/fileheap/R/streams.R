@@ -72,7 +72,7 @@ model_lengths <- function(n) {
 }
 
 # Elements that no operation warns of.
-sound <- list(logical = TRUE, integer = 1L, double = 1, complex = 1+0i, raw = as.raw(1),
+sound <- list(logical = TRUE, integer = 1L, double = 1, complex = 0.5+0.5i, raw = as.raw(1),
               character = "1")
 
 model_of <- function(x, length, mark) {

@@ -9,8 +9,8 @@
     if (...length() == 1L && nargs() == 2L && !missing(..1)) {
       result <- as_base(call, part_of(plainly, ..1, runtime, x))
     } else if (...length() == 2L && length(dim(plainly)) == 2L) {
-      rows <- if (missing(..1)) NULL else ..1
-      columns <- if (missing(..2)) NULL else ..2
+      rows <- if (missing(..1)) TRUE else ..1
+      columns <- if (missing(..2)) TRUE else ..2
       result <- block_of(plainly, rows, columns, runtime, x)
     }
   }
@@ -71,7 +71,7 @@ count_numbered <- function(x, i) {
   if (few) length(x) - sum(unique(i) >= -length(x))
 }
 
-# By rows and columns, NULL meaning all; a result of one row or column is base R's.
+# By rows and columns; a result of one row or column is base R's.
 block_of <- function(x, rows, columns, runtime, in_file) {
   rows <- numbers_of(rows, nrow(x), rownames(x))
   columns <- numbers_of(columns, ncol(x), colnames(x))
@@ -95,7 +95,6 @@ block_of <- function(x, rows, columns, runtime, in_file) {
 
 # The rows (or columns) that an index means; NULL if base R should say what is wrong with it.
 numbers_of <- function(i, n, labels) {
-  if (is.null(i)) return(seq_len(n))
   if (!is_bare(i)) return(NULL)
   all <- seq_len(n)
   if (is.character(i)) names(all) <- labels

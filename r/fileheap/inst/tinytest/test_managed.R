@@ -1,7 +1,8 @@
 # Managed vectors: results equal base R's in every generated case, and stay in the file.
 # FILEHEAP_CASES sets the number of cases, FILEHEAP_SEED the first seed.
 source("helper.R")
-rt <- new_heap(mode = "scratch")
+folder <- if (dir.exists("/dev/shm")) "/dev/shm" else tempdir() # thousands of syncs
+rt <- open_fmalloc(tempfile("managed", folder, ".heap"), mode = "scratch")
 count <- as.integer(Sys.getenv("FILEHEAP_CASES", "6000"))
 seed <- as.integer(Sys.getenv("FILEHEAP_SEED", "1"))
 cat("test_managed: seed", seed, "cases", count, "\n")
@@ -131,6 +132,11 @@ a_case <- function() {
     })
 }
 
+# rank() is not generic: of these it makes something else if they have a class, any class.
+is_beyond <- function(it) {
+  it$text[1] == "rank" && typeof(it$x$base) %in% c("raw", "complex")
+}
+
 # Two classes of which each has its method: base R 4.2 takes neither.
 is_clash <- function(it) {
   getRversion() < "4.3" && it$text[1] %in% c(ops, "%*%", "crossprod", "tcrossprod") &&
@@ -145,7 +151,7 @@ for (i in seq_len(count)) {
   steps$elements <- sample(c(1, 5, 7, 64), 1)
   options(Rfmalloc.reduce_result_length = sample(c(0, 0, 0, 3, 10), 1))
   it <- a_case()
-  if (is_clash(it)) next
+  if (is_clash(it) || is_beyond(it)) next
   tried <- tried + 1L
   expected <- outcome(it$run(it$x$base, it$y$base))
   found <- outcome(it$run(it$x$managed, it$y$managed))
@@ -166,6 +172,7 @@ for (i in seq_len(count)) {
 }
 options(old)
 steps$elements <- usual
+cleanup_fmalloc(rt)
 expect_identical(differences, 0L)
 expect_true(tried > 0.8 * count)
 expect_true(kept_in_file > 0.2 * count)

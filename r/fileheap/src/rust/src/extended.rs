@@ -1,7 +1,8 @@
 //! Sums in the long double of C, as base R makes them: 64 bits of mantissa, rounded at each step.
 //!
-//! On x86-64 that is the x87 unit, so that results are base R's to the bit, NaN included. It adds
-//! once in a cycle but takes several for each: the kernels keep some sums going side by side.
+//! On x86-64 that is the x87 unit, so that results are base R's to the bit. It adds once in a cycle
+//! but takes several for each: the kernels keep some sums going side by side. They add from memory:
+//! of two NaN, one of them R's NA, it depends on the instruction which one the sum is.
 
 /// One such number, as `long double` lies in memory.
 #[derive(Clone, Copy)]
@@ -45,9 +46,16 @@ pub unsafe fn add_columns(
     stride: usize,
     rows: usize,
 ) {
-    if rows > 0 {
-        // SAFETY: the caller's promise.
-        unsafe { x87::add_columns(sums, data, stride * 8, rows) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        if rows > 1 {
+            x87::add_columns(sums, data, stride * 8, rows / 2);
+        }
+        if rows % 2 == 1 {
+            for (index, sum) in sums.iter_mut().enumerate() {
+                x87::add(sum, &*data.wrapping_add(index * stride + rows - 1));
+            }
+        }
     }
 }
 
@@ -124,12 +132,12 @@ mod x87 {
     }
 
     /// # Safety
-    /// `rows` > 0 elements can be read in each column, which lie `stride` bytes apart.
+    /// Twice `pairs` > 0 elements can be read in each column, which lie `stride` bytes apart.
     pub unsafe fn add_columns(
         sums: &mut [Extended; SIDE],
         data: *const f64,
         stride: usize,
-        rows: usize,
+        pairs: usize,
     ) {
         // SAFETY: the caller's promise; stores go to the sums only.
         unsafe {
@@ -138,17 +146,24 @@ mod x87 {
                 "fld tbyte ptr [{sums} + 32]",
                 "fld tbyte ptr [{sums} + 16]",
                 "fld tbyte ptr [{sums}]",
-                "2:",
-                "fld qword ptr [{data}]",
-                "faddp st(1), st",
-                "fld qword ptr [{data} + {stride}]",
-                "faddp st(2), st",
-                "fld qword ptr [{data} + 2 * {stride}]",
-                "faddp st(3), st",
-                "fld qword ptr [{data} + {thrice}]",
-                "faddp st(4), st",
+                "2:", // two rows: there and back, so that the sums end where they were
+                "fadd qword ptr [{data}]",
+                "fxch st(1)",
+                "fadd qword ptr [{data} + {stride}]",
+                "fxch st(2)",
+                "fadd qword ptr [{data} + 2 * {stride}]",
+                "fxch st(3)",
+                "fadd qword ptr [{data} + {thrice}]",
                 "add {data}, 8",
-                "dec {rows}",
+                "fadd qword ptr [{data} + {thrice}]",
+                "fxch st(3)",
+                "fadd qword ptr [{data} + 2 * {stride}]",
+                "fxch st(2)",
+                "fadd qword ptr [{data} + {stride}]",
+                "fxch st(1)",
+                "fadd qword ptr [{data}]",
+                "add {data}, 8",
+                "dec {pairs}",
                 "jnz 2b",
                 "fstp tbyte ptr [{sums}]",
                 "fstp tbyte ptr [{sums} + 16]",
@@ -158,7 +173,7 @@ mod x87 {
                 data = inout(reg) data => _,
                 stride = in(reg) stride,
                 thrice = in(reg) 3 * stride,
-                rows = inout(reg) rows => _,
+                pairs = inout(reg) pairs => _,
             );
         }
     }
