@@ -67,6 +67,7 @@ impl<T: Copy> Elements<T> {
         self.data.wrapping_add(column * self.stride + row)
     }
 
+    /// Some of the columns' elements in a tile.
     fn column(&self, row: usize, rows: usize, column: usize) -> &[T] {
         // SAFETY: inside of the matrix, which the caller of the entry keeps.
         unsafe { std::slice::from_raw_parts(self.at(row, column), rows) }
@@ -92,11 +93,11 @@ fn halves<T: Send>(
     });
 }
 
-/// Copies a tile's part of a column with 0 in place of what is missing, which `note` is told.
-fn without_missing(from: &[f64], to: &mut [f64], mut note: impl FnMut(usize, bool)) {
-    for (index, (from, to)) in from.iter().zip(to).enumerate() {
+/// Copies a tile's part of a column with 0 in place of what is missing, which is counted.
+fn without_missing(from: &[f64], to: &mut [f64], missing: &mut [u32]) {
+    for ((from, to), missing) in from.iter().zip(to).zip(missing) {
         *to = if from.is_nan() { 0.0 } else { *from };
-        note(index, from.is_nan());
+        *missing += u32::from(from.is_nan());
     }
 }
 
@@ -110,26 +111,34 @@ fn ended(sum: Extended, count: Option<usize>) -> f64 {
 }
 
 impl Elements<f64> {
+    /// Whether base R would add all of them: looked at without a branch, as few are missing.
+    fn takes_all(&self, row: usize, rows: usize, first: usize, columns: usize) -> bool {
+        let has_missing = |column: usize| {
+            self.column(row, rows, column).iter().fold(false, |found, it| found | it.is_nan())
+        };
+        !self.remove || !(first..first + columns).any(has_missing)
+    }
+
     /// The results of SIDE columns or fewer. Adding 0 to a sum that began with 0 changes nothing.
     fn side(&self, row: usize, rows: usize, column: usize, mean: bool, result: &mut [f64]) {
         let mut sums = [Extended::ZERO; SIDE];
         let mut missing = [0usize; SIDE];
         let mut plain = [0.0f64; TILE * SIDE];
-        let is_whole = result.len() == SIDE;
         for start in (0..rows).step_by(TILE) {
             let count = TILE.min(rows - start);
-            if is_whole && !self.remove {
+            let row = row + start;
+            if result.len() == SIDE && self.takes_all(row, count, column, SIDE) {
                 // SAFETY: SIDE columns of the matrix, of which these are rows.
-                unsafe { add_columns(&mut sums, self.at(row + start, column), self.stride, count) };
+                unsafe { add_columns(&mut sums, self.at(row, column), self.stride, count) };
                 continue;
             }
             for index in 0..result.len() {
-                let from = self.column(row + start, count, column + index);
+                let from = self.column(row, count, column + index);
                 let to = &mut plain[index * TILE..][..count];
                 if self.remove {
-                    let mut found = 0;
-                    without_missing(from, to, |_, is_missing| found += usize::from(is_missing));
-                    missing[index] += found;
+                    let mut found = [0; TILE];
+                    without_missing(from, to, &mut found);
+                    missing[index] += found.iter().sum::<u32>() as usize;
                 } else {
                     to.copy_from_slice(from);
                 }
@@ -145,41 +154,40 @@ impl Elements<f64> {
     /// Adds columns to a tile of rows.
     fn add_tile(&self, row: usize, first: usize, columns: usize, state: &mut [Row]) {
         let rows = state.len();
-        let mut sums = [Extended::ZERO; TILE];
-        for (sum, row) in sums.iter_mut().zip(state.iter()) {
+        let (mut all, mut missing) = ([Extended::ZERO; TILE], [0u32; TILE]);
+        for (sum, row) in all.iter_mut().zip(state.iter()) {
             *sum = row.sum;
         }
-        let sums = &mut sums[..rows];
+        let (sums, missing) = (&mut all[..rows], &mut missing[..rows]);
         let mut plain = [0.0f64; TILE * GROUP];
-        let grouped = columns - columns % GROUP;
-        for column in (first..first + grouped).step_by(GROUP) {
-            if !self.remove {
+        for column in (first..first + columns).step_by(GROUP) {
+            let group = GROUP.min(first + columns - column);
+            let takes_all = self.takes_all(row, rows, column, group);
+            if takes_all && group == GROUP {
                 // SAFETY: GROUP columns of the matrix, of which these are rows.
                 unsafe { add_rows(sums, self.at(row, column), self.stride) };
                 continue;
             }
-            for index in 0..GROUP {
+            for index in 0..group {
+                let from = self.column(row, rows, column + index);
                 let to = &mut plain[index * TILE..][..rows];
-                without_missing(self.column(row, rows, column + index), to, |at, is_missing| {
-                    state[at].missing += u64::from(is_missing);
-                });
+                if self.remove {
+                    without_missing(from, to, missing);
+                } else {
+                    to.copy_from_slice(from);
+                }
+                if group < GROUP {
+                    add_column(sums, to);
+                }
             }
-            // SAFETY: GROUP columns of TILE rows each.
-            unsafe { add_rows(sums, plain.as_ptr(), TILE) };
-        }
-        for column in first + grouped..first + columns {
-            let from = self.column(row, rows, column);
-            if self.remove {
-                without_missing(from, &mut plain[..rows], |at, is_missing| {
-                    state[at].missing += u64::from(is_missing);
-                });
-                add_column(sums, &plain[..rows]);
-            } else {
-                add_column(sums, from);
+            if group == GROUP {
+                // SAFETY: GROUP columns of TILE rows each.
+                unsafe { add_rows(sums, plain.as_ptr(), TILE) };
             }
         }
-        for (sum, row) in sums.iter().zip(state) {
+        for ((sum, missing), row) in sums.iter().zip(missing).zip(state) {
             row.sum = *sum;
+            row.missing += u64::from(*missing);
         }
     }
 }
