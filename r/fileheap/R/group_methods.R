@@ -36,7 +36,7 @@ cumulative <- function(name, generic, x, call) {
   if (!is.null(runtime) && can_stream(list(x)) && !(is.complex(x) && name == "cumprod")) {
     each <- if (name == "cumprod" || name == "cumsum" && !typeof(x) %in%
                   c("logical", "integer", "complex")) {
-      accumulate_doubles(name == "cumprod")
+      accumulate_doubles(generic, name == "cumprod")
     } else {
       accumulate(generic)
     }
@@ -46,16 +46,23 @@ cumulative <- function(name, generic, x, call) {
   kept_result(as_base(call, generic(x)), runtime)
 }
 
-accumulate_doubles <- function(is_product) {
+# From the first NaN on base R goes on by itself: which NaN comes of two is its compiler's choice.
+accumulate_doubles <- function(generic, is_product) {
   state <- .Call(C_cumulative_state, is_product)
-  function(piece) .Call(C_cumulate, own_doubles(piece), state, is_product)
-}
-
-# Doubles that nobody else has.
-own_doubles <- function(piece) {
-  doubles <- as.double(piece)
-  doubles[] <- doubles
-  doubles
+  last <- if (is_product) 1 else 0
+  function(piece) {
+    doubles <- as.double(piece)
+    value <- if (is.na(last)) doubles
+             else .Call(C_cumulate, doubles, state, is_product)
+    if (is.na(last) || anyNA(value)) {
+      from <- if (is.na(last)) 1L else which(is.na(value))[[1L]]
+      before <- if (from == 1L) last else value[[from - 1L]]
+      here <- from:length(value)
+      value[here] <- generic(c(before, doubles[here]))[-1L]
+    }
+    last <<- value[[length(value)]]
+    value
+  }
 }
 
 accumulate <- function(generic) {

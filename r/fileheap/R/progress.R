@@ -4,13 +4,14 @@
 steps <- new.env(parent = emptyenv())
 steps$elements <- 65536
 
-# Calls work(at, count) for the pieces of 0..n, in order.
-over_pieces <- function(n, what, work, step = steps$elements) {
+# Calls work(at, count) for the pieces of 0..n, in order; fewer than `least` elements at the end
+# belong to the piece before.
+over_pieces <- function(n, what, work, step = steps$elements, least = 1) {
   bar <- new_bar(n, what)
   on.exit(bar$close())
   at <- 0
   while (at < n) {
-    count <- min(step, n - at)
+    count <- if (n - at < step + least) n - at else step
     work(at, count)
     at <- at + count
     bar$tell(at)

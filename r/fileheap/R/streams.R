@@ -24,7 +24,7 @@ can_stream <- function(operands) {
   if (any(n == 0) || max(n) <= result_length() || !all(vapply(operands, is_bare, NA))) return(FALSE)
   arrays <- !vapply(operands, function(x) is.null(attr(x, "dim")), NA)
   shapes <- lapply(operands[arrays], dim)
-  length(unique(shapes)) <= 1L && all(n[arrays] == max(n) | n[arrays] == 1)
+  length(unique(shapes)) <= 1L && all(n[arrays] == max(n))
 }
 
 is_bare <- function(x) is.atomic(x) && !is.null(x) && !is.object(x) && is.null(attr(x, "tsp"))
@@ -33,14 +33,24 @@ is_bare <- function(x) is.atomic(x) && !is.null(x) && !is.object(x) && is.null(a
 stream <- function(fun, operands, runtime, each = fun) {
   model <- model_result(fun, operands)
   if (is.null(model)) return(NULL)
-  lengths <- lengths_of(operands)
-  n <- max(lengths)
+  n <- max(lengths_of(operands))
+  shortest <- min(lengths_of(operands))
+  step <- steps$elements
+  least <- 1
+  # Base R begins a short operand anew, as for the whole: of two NaN it may take another there
+  # than where lengths are equal.
+  is_short <- shortest < n && shortest <= max(step, 2^20)
+  if (is_short) {
+    step <- shortest * max(2, step %/% shortest)
+    least <- min(n, 2 * shortest)
+  }
   result <- new_result(model$type, n, runtime)
   fits <- TRUE
-  over_pieces(n, "computing", function(at, count) {
+  over_pieces(n, "computing", step = step, least = least, function(at, count) {
     if (!fits) return()
     pieces <- lapply(operands, function(x) {
-      .Call(C_piece, x, at, if (length(x) == 1L) 1 else count)
+      if (is_short && length(x) == shortest) .Call(C_piece, x, 0, shortest)
+      else .Call(C_piece, x, at, count)
     })
     fits <<- .Call(C_put, result, at, apply_to(each, pieces), 0, count)
   })

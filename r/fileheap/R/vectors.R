@@ -90,9 +90,11 @@ as_file_list <- function(x, runtime) {
 
 with_attributes_of <- function(to, from) set_attributes(to, attributes(from))
 
-# On the very vector: R would give a copy its attributes.
+# On the very vector: R would give a copy its attributes. Names first: those of what has one
+# dimension already would be its dimnames.
 set_attributes <- function(to, kept) {
-  for (name in c("dim", setdiff(names(kept), "dim"))) {
+  first <- c("names", "dim")
+  for (name in c(first, setdiff(names(kept), first))) {
     if (!is.null(kept[[name]])) .Call(C_set_attribute, to, name, kept[[name]])
   }
   to

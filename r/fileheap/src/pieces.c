@@ -106,20 +106,23 @@ SEXP C_gather(SEXP x, SEXP indices) {
 }
 
 /* Sums or products up to each element, as base R makes them: in long double, which `state` (raw)
- * carries from piece to piece. The piece is changed in place. */
+ * carries from piece to piece. */
 SEXP C_cumulate(SEXP piece, SEXP state, SEXP is_product) {
     R_xlen_t count = Rf_xlength(piece);
-    double *x = REAL(piece);
+    SEXP result = PROTECT(Rf_allocVector(REALSXP, count));
+    const double *x = REAL_RO(piece);
+    double *to = REAL(result);
     long double sum;
     if (Rf_xlength(state) != (R_xlen_t) sizeof sum)
         fh_stop("internal", "expected the state of a cumulative sum; please report it");
     memcpy(&sum, RAW(state), sizeof sum);
     if (Rf_asLogical(is_product))
-        for (R_xlen_t i = 0; i < count; i++) x[i] = (double) (sum *= x[i]);
+        for (R_xlen_t i = 0; i < count; i++) to[i] = (double) (sum *= x[i]);
     else
-        for (R_xlen_t i = 0; i < count; i++) x[i] = (double) (sum += x[i]);
+        for (R_xlen_t i = 0; i < count; i++) to[i] = (double) (sum += x[i]);
     memcpy(RAW(state), &sum, sizeof sum);
-    return piece;
+    UNPROTECT(1);
+    return result;
 }
 
 /* The state before the first piece. */
