@@ -1,8 +1,14 @@
 # Group generics of managed vectors: Ops, Math, Summary, Complex, matrixOps.
 
+# The call as the user wrote it: R put the method's name into it.
+users_call <- function(call, generic) {
+  call[[1L]] <- as.name(generic)
+  call
+}
+
 Ops.fmalloc <- function(e1, e2) {
   fun <- get(.Generic, envir = baseenv(), mode = "function")
-  elementwise(fun, if (missing(e2)) list(e1) else list(e1, e2), sys.call())
+  elementwise(fun, if (missing(e2)) list(e1) else list(e1, e2), users_call(sys.call(), .Generic))
 }
 
 # Of two classes with methods of their own (R 4.3 and later): ours calls the other.
@@ -11,23 +17,25 @@ chooseOpsMethod.fmalloc <- function(x, y, mx, my, cl, reverse) TRUE
 Math.fmalloc <- function(x, ...) {
   generic <- get(.Generic, envir = baseenv(), mode = "function")
   if (.Generic %in% c("cumsum", "cumprod", "cummax", "cummin")) {
-    return(cumulative(.Generic, generic, x, sys.call()))
+    return(cumulative(.Generic, generic, x, users_call(sys.call(), .Generic)))
   }
   more <- list(...)
-  if (!length(more)) return(elementwise(generic, list(x), sys.call()))
+  if (!length(more)) return(elementwise(generic, list(x), users_call(sys.call(), .Generic)))
   if (all(lengths(more) == 1L) && !any(vapply(more, is.object, NA))) {
-    return(elementwise(function(x) generic(x, ...), list(x), sys.call()))
+    return(elementwise(function(x) generic(x, ...), list(x), users_call(sys.call(), .Generic)))
   }
   runtime <- home(list(x))
   more <- lapply(more, plain)
-  kept_result(as_base(sys.call(), do.call(generic, c(list(quote(plain(x))), more))), runtime)
+  call <- users_call(sys.call(), .Generic)
+  kept_result(as_base(call, do.call(generic, c(list(quote(plain(x))), more))), runtime)
 }
 
 Complex.fmalloc <- function(z) {
-  elementwise(get(.Generic, envir = baseenv(), mode = "function"), list(z), sys.call())
+  fun <- get(.Generic, envir = baseenv(), mode = "function")
+  elementwise(fun, list(z), users_call(sys.call(), .Generic))
 }
 
-is.na.fmalloc <- function(x) elementwise(base::is.na, list(x), sys.call())
+is.na.fmalloc <- function(x) elementwise(base::is.na, list(x), users_call(sys.call(), "is.na"))
 
 # What was accumulated goes from piece to piece; a double's in base R's long double.
 cumulative <- function(name, generic, x, call) {
@@ -79,25 +87,23 @@ accumulate <- function(generic) {
 Summary.fmalloc <- function(..., na.rm = FALSE) {
   generic <- get(.Generic, envir = baseenv(), mode = "function")
   operands <- lapply(list(...), plain)
-  if (.Generic == "range" && length(operands) == 1L && is_bare(operands[[1L]])) {
-    return(as_base(sys.call(), range_of(operands[[1L]], na.rm)))
-  }
-  as_base(sys.call(), do.call(generic, c(operands, list(na.rm = na.rm)), quote = TRUE))
+  call <- users_call(sys.call(), .Generic)
+  as_base(call, do.call(generic, c(operands, list(na.rm = na.rm)), quote = TRUE))
 }
 
-# Both ends without a copy of the whole. (The argument `finite` is among the operands' names.)
+# Both ends without a copy of the whole.
 range_of <- function(x, na.rm) c(min(x, na.rm = na.rm), max(x, na.rm = na.rm))
 
 range.fmalloc <- function(..., na.rm = FALSE, finite = FALSE) {
   operands <- lapply(list(...), plain)
+  call <- users_call(sys.call(), "range")
   x <- if (length(operands) == 1L) operands[[1L]]
   if (is.null(x) || !is_bare(x)) {
-    return(as_base(sys.call(), do.call(base::range, c(operands, list(na.rm = na.rm,
-                                                                    finite = finite)),
-                                       quote = TRUE)))
+    ways <- list(na.rm = na.rm, finite = finite)
+    return(as_base(call, do.call(base::range, c(operands, ways), quote = TRUE)))
   }
-  if (finite && is.double(x)) return(as_base(sys.call(), finite_range(x)))
-  as_base(sys.call(), range_of(x, na.rm || finite))
+  if (finite && is.double(x)) return(as_base(call, finite_range(x)))
+  as_base(call, range_of(x, na.rm || finite))
 }
 
 finite_range <- function(x) {
@@ -113,5 +119,5 @@ finite_range <- function(x) {
 matrixOps.fmalloc <- function(x, y) {
   generic <- get(.Generic, envir = baseenv(), mode = "function")
   runtime <- home(list(x, y))
-  kept_result(as_base(sys.call(), generic(plain(x), plain(y))), runtime)
+  kept_result(as_base(users_call(sys.call(), .Generic), generic(plain(x), plain(y))), runtime)
 }

@@ -9,10 +9,7 @@ managed <- function(x) {
   if (is_managed(x)) x else with_class(x, c("fmalloc", oldClass(x)))
 }
 
-unmanaged <- function(x) {
-  if (!is_managed(x)) return(x)
-  if (is_file_backed(x)) with_class(x, plain_class(x)) else plain(x)
-}
+unmanaged <- function(x) plain(x)
 
 is_managed <- function(x) inherits(x, "fmalloc")
 
@@ -21,20 +18,20 @@ plain_class <- function(x) {
   if (length(rest)) rest
 }
 
-# Without the class, for as long as base R computes; R copies short ones to its heap.
-plain <- function(x) {
-  if (is_managed(x)) oldClass(x) <- plain_class(x)
-  x
-}
+# Without the class, for as long as base R computes.
+plain <- function(x) if (is_managed(x)) with_class(x, plain_class(x)) else x
 
-# R gives a vector that others have a class by wrapping it, and copies it if it is short: then
-# the copy goes to the heap, too.
+# A vector over the same elements, a value of its own. (R would wrap it, and copy what it wrapped
+# when a function that only reads asks for a writable pointer.)
 with_class <- function(x, class) {
-  runtime <- fmalloc_runtime(x)
-  oldClass(x) <- class
-  if (is_file_backed(x)) return(x)
+  view <- .Call(C_view, x)
+  if (is.null(view)) {
+    oldClass(x) <- class
+    return(x)
+  }
   kept <- attributes(x)
-  set_attributes(.Call(C_copy_in, runtime, plain(x), TRUE, FALSE), kept)
+  kept$class <- class
+  set_attributes(view, kept)
 }
 
 # What was just made, and nobody else has: with the class if the option asks for it.
@@ -64,10 +61,12 @@ home <- function(operands) {
   NULL
 }
 
-# A vector to put a result into, a scratch record of the heap; of R where the heap is for reading.
+# A vector to put a result into, a scratch record of the heap; of R where the heap is for reading
+# only, as it is in a forked child.
 new_result <- function(type, length, runtime) {
+  ordinary <- function(e) vector(type, length)
   tryCatch(.Call(C_create, runtime, as_element(type), length, FALSE, TRUE),
-           fileheap_error_read_only = function(e) vector(type, length))
+           fileheap_error_read_only = ordinary, fileheap_error_forked_child = ordinary)
 }
 
 as_result <- function(x, kept) {

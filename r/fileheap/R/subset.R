@@ -2,7 +2,7 @@
 
 `[.fmalloc` <- function(x, ...) {
   runtime <- home(list(x))
-  call <- sys.call()
+  call <- users_call(sys.call(), "[")
   plainly <- plain(x)
   result <- NULL
   if (!is.null(runtime) && is_bare(plainly) && is.null(names(list_of(...)))) {

@@ -44,11 +44,13 @@ shaped <- function(x, how) {
     named = if (n %% 2 == 0) matrix(x, 2, dimnames = list(u = c("p", "q"), v = NULL)) else x,
     array = if (n %% 4 == 0) array(x, c(2, 2, n / 4)) else x,
     line = if (n > 0) array(x, n, list(sample(letters, n, replace = TRUE))) else x,
+    date = if (typeof(x) == "double") structure(x, class = "Date") else x,
+    factor = if (typeof(x) == "character") factor(x) else x,
     extra = structure(x, note = "kept", names = rep("m", n)),
     series = if (n > 1 && typeof(x) %in% c("integer", "double")) ts(x, start = 3) else x)
 }
 hows <- c("plain", "plain", "plain", "names", "matrix", "wide", "named", "array", "line", "extra",
-          "series")
+          "series", "date", "factor")
 lengths_tried <- c(0, 1, 2, 3, 4, 6, 12, 12, 12, 20, 60, 61)
 
 # A pool, as making a file-backed vector costs a sync.
@@ -76,8 +78,8 @@ others <- c("Re", "Im", "Mod", "Arg", "Conj", "is.na", "!", "-", "+", "rev", "so
             "as.data.frame", "median", "table", "summary")
 indices <- function(n) {
   at <- function(k) sample(n, k, replace = TRUE)
-  list(at(5), at(40), -at(3), as.double(at(9)) + 0.5, c(at(9), NA, n + 2), sample(c(TRUE, FALSE, NA),
-    n, replace = TRUE), c(TRUE, FALSE), TRUE, c(0, at(3)), c(0, -at(2)), c("a", "m"), integer(),
+  list(at(5), at(40), -at(3), as.double(at(9)) + 0.5, c(at(9), NA, n + 2),
+    sample(c(TRUE, FALSE, NA), n, replace = TRUE), c(TRUE, FALSE), TRUE, c(0, at(3)), c(0, -at(2)), c("a", "m"), integer(),
     NULL, NA, rep(TRUE, n + 1), matrix(at(4), ncol = 2), c(1, -1), seq_len(n))
 }
 kept_in_file <- 0L
