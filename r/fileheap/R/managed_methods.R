@@ -49,10 +49,10 @@ as.data.frame.fmalloc <- function(x, ..., nm = deparse1(substitute(x))) {
 as.list.fmalloc <- as_plain(base::as.list)
 split.fmalloc <- as_plain(base::split)
 subset.fmalloc <- as_plain(base::subset)
-isSymmetric.fmalloc <- as_plain(base::isSymmetric)
+isSymmetric.fmalloc <- function(object, ...) isSymmetric(plain(object), ...)
 all.equal.fmalloc <- function(target, current, ...) all.equal(plain(target), plain(current), ...)
 format.fmalloc <- as_plain(base::format)
-summary.fmalloc <- as_plain(base::summary)
+summary.fmalloc <- function(object, ...) summary(plain(object), ...)
 
 print.fmalloc <- function(x, ...) {
   print(plain(x), ...)

@@ -36,6 +36,8 @@ new_bar <- function(total, what) {
 
 show_bar <- function(total, what) {
   if (requireNamespace("cli", quietly = TRUE)) {
+    old <- options(cli.progress_show_after = 0) # we have waited
+    on.exit(options(old))
     bar <- cli::cli_progress_bar(what, total = total, .auto_close = FALSE)
     list(tell = function(at) cli::cli_progress_update(set = at, id = bar),
          close = function() cli::cli_progress_done(id = bar))

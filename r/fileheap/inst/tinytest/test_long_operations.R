@@ -27,19 +27,14 @@ expect_identical(sum(trimws(out) == "interrupted"), 6L, info = paste(out, collap
 expect_true(any(grepl("^0 1 2 3$", out)), info = paste(out, collapse = "\n"))
 
 # The bar: only where it is wanted, and only after its time.
-rt <- new_heap()
-steps <- getFromNamespace("steps", "fileheap")
-usual <- steps$elements
-steps$elements <- 10
-old <- options(Rfmalloc.reduce_result_length = 100, fileheap.progress = TRUE,
-               fileheap.progress_after = 0)
-x <- managed(as_fmalloc(as.double(1:500), rt))
-told <- function(code) paste(capture.output(invisible(code), type = "message"), collapse = "")
-expect_true(grepl("100%|computing", told(x + 1)))
-options(fileheap.progress_after = 60)
-expect_identical(told(x + 1), "")
-options(fileheap.progress = NULL)
-options(fileheap.progress_after = 0)
-if (!interactive()) expect_identical(told(x + 1), "")
-options(old)
-steps$elements <- usual
+bar_of <- function(wanted, seconds) {
+  said <- elsewhere(c(
+    "options(fileheap.progress = wanted, fileheap.progress_after = seconds)",
+    "over_pieces <- getFromNamespace('over_pieces', 'fileheap')",
+    "over_pieces(10, 'computing', function(at, count) Sys.sleep(0.1), step = 1)"),
+    wanted = wanted, seconds = seconds)
+  any(grepl("%", said))
+}
+expect_true(bar_of(TRUE, 0))
+expect_false(bar_of(TRUE, 60))
+expect_false(bar_of(NULL, 0))
