@@ -303,7 +303,7 @@ impl WriteTxn {
         self.commit_open()?;
         let committed = self.number;
         self.number = self.shared.engine.seen() + 1;
-        self.changes = self.shared.engine.begin_changes(self.changes.tracked)?;
+        self.changes = self.shared.engine.next_changes(self.changes.tracked)?;
         Ok(committed)
     }
 
@@ -367,7 +367,7 @@ impl Ground for WriteTxn {
     }
 
     fn extend(&self, total_pages: u64) -> Result<bool> {
-        self.shared.engine.extend(total_pages * PAGE_BYTES)
+        self.shared.engine.extend(total_pages.saturating_mul(PAGE_BYTES))
     }
 
     fn reserve(&self, pages: Range<u64>) -> Result<()> {
