@@ -75,7 +75,13 @@ maths <- c("abs", "sign", "sqrt", "floor", "ceiling", "trunc", "exp", "log", "ex
 others <- c("Re", "Im", "Mod", "Arg", "Conj", "is.na", "!", "-", "+", "rev", "sort", "order",
             "unique", "duplicated", "anyDuplicated", "t", "is.nan", "range", "sum", "prod", "max",
             "min", "any", "all", "mean", "rank", "as.vector", "as.list", "length", "format",
-            "as.data.frame", "median", "table", "summary")
+            "as.data.frame", "median", "counts", "summary")
+# table() leaves options(warn = 2) behind when it fails.
+counts <- function(x) {
+  old <- options(warn = getOption("warn"))
+  on.exit(options(old))
+  unname(table(x))
+}
 indices <- function(n) {
   at <- function(k) sample(n, k, replace = TRUE)
   list(at(5), at(40), -at(3), as.double(at(9)) + 0.5, c(at(9), NA, n + 2),
