@@ -122,7 +122,8 @@ finite_range <- function(x) {
 }
 
 matrixOps.fmalloc <- function(x, y) {
-  generic <- get(.Generic, envir = baseenv(), mode = "function")
-  runtime <- home(list(x, y))
-  kept_result(as_base(users_call(sys.call(), .Generic), generic(plain(x), plain(y))), runtime)
+  fun <- get(.Generic, envir = baseenv(), mode = "function")
+  call <- users_call(sys.call(), .Generic)
+  operands <- if (missing(y) || is.null(y)) list(x) else list(x, y)
+  kept_result(as_base(call, apply_to(fun, lapply(operands, plain))), home(operands))
 }

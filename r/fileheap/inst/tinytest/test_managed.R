@@ -136,7 +136,8 @@ a_case <- function() {
     },
     product = {
       f <- sample(c("%*%", "crossprod", "tcrossprod"), 1)
-      list(text = f, x = x, y = y, run = function(x, y) get(f)(x, y))
+      alone <- f != "%*%" && runif(1) < 0.5
+      list(text = f, x = x, y = y, run = function(x, y) if (alone) get(f)(x) else get(f)(x, y))
     })
 }
 
