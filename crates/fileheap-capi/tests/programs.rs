@@ -129,7 +129,7 @@ fn objects_by_name() {
 #[test]
 fn headers_in_the_other_versions() {
     for words in ["g++ -std=c++20", "clang++ -std=c++17", "clang++ -std=c++17 -fno-rtti"] {
-        Compiler(words).reads("tests/cpp/pointers.cpp");
+        succeeds(Compiler(words).command("tests/cpp/pointers.cpp").arg("-fsyntax-only"));
     }
 }
 

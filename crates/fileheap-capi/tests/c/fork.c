@@ -15,7 +15,7 @@ static const char *own_path;
 static fheap_options options;
 static atomic_int done;
 
-/* Runs in a child, which must end well and soon: a lock that nobody holds any more would hang it. */
+/* Runs in a child, which must end well and soon: a lock that nobody gives back would hang it. */
 static void in_child(void (*work)(void)) {
     pid_t child = fork();
     EXPECT(child >= 0);

@@ -33,7 +33,8 @@ void algebra() {
     EXPECT(at <= at && at >= at && none < at && numbers == at && !(at != numbers));
     offset_ptr<const int> constant = at;
     offset_ptr<void> untyped = at;
-    EXPECT(end - numbers == 8 && numbers + 8 - at == 8 && end - constant == 8 && constant - end == -8);
+    EXPECT(end - numbers == 8 && numbers + 8 - at == 8 && end - constant == 8);
+    EXPECT(constant - end == -8);
     constant = nullptr;
     constant = end;
     untyped = end;

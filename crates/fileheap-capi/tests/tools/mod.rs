@@ -68,18 +68,14 @@ pub const CPP: [Compiler; 2] = [
 pub const CLANG: Compiler = Compiler("clang++ -std=c++17 -O2");
 
 impl Compiler {
-    fn command(self, source: &str) -> Command {
+    /// What compiles one source in this crate; where to is left open.
+    pub fn command(self, source: &str) -> Command {
         let mut words = self.0.split(' ');
         let mut command = Command::new(words.next().expect("a compiler"));
         command.args(words).args(["-g", "-Wall", "-Wextra", "-Werror"]);
         command.arg("-I").arg(prefix().join("include")).arg("-I").arg(here().join("tests/c"));
         command.arg(here().join(source));
         command
-    }
-
-    /// It takes one source in this crate for a program.
-    pub fn reads(self, source: &str) {
-        succeeds(self.command(source).arg("-fsyntax-only"));
     }
 
     /// The program made of one source in this crate.
