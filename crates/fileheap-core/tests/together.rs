@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-
 use common::{Scratch, put_root, root};
 use fileheap_core::{ErrorKind, Heap, Options};
 
@@ -11,18 +9,16 @@ use fileheap_core::{ErrorKind, Heap, Options};
 fn no_commit_is_lost_to_a_compaction_next_to_it() {
     let scratch = Scratch::new("together-compact");
     let path = scratch.closed("a.heap");
-    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let compactor = scope.spawn(|| {
             let compacted = (0..10_000).filter(|_| {
                 let made = Heap::compact(&path, &Options::new());
                 made.map_err(|error| assert_eq!(error.kind(), ErrorKind::Busy, "{error}")).is_ok()
             });
             assert_eq!(compacted.take(20).count(), 20, "it never had its turn");
-            done.store(true, SeqCst);
         });
         let mut value = 4711;
-        while !done.load(SeqCst) {
+        while !compactor.is_finished() {
             let heap = Heap::open(&path, &Options::new()).unwrap();
             assert_eq!(root(&heap), value, "a commit was lost");
             value += 1;

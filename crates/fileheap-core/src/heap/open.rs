@@ -118,10 +118,6 @@ pub fn open_apart(path: &Path, options: &Options) -> Result<Heap> {
     let options = Options { fixed: false, ..options.clone() };
     again_if_replaced(|| {
         let host = SystemHost::open(path, options.writable)?;
-        if registry::knows(host.identity()) {
-            let text = "the heap is open in this process";
-            return Err(Error::new(ErrorKind::Busy, text).at(path).advice("close it first"));
-        }
         refuse_network(&host, &options)?;
         let shared = attach(Box::new(host), &options, None).map_err(|error| error.at(path))?;
         Ok(Heap { shared: Arc::new(shared) })
