@@ -316,8 +316,8 @@ impl WriteTxn {
     pub fn commit_and_continue(&mut self) -> Result<u64> {
         self.commit_open()?;
         let committed = self.number;
-        self.number = self.shared.engine.seen() + 1;
-        self.changes = self.shared.engine.next_changes(self.changes.tracked)?;
+        self.number += 1;
+        self.changes = self.shared.engine.next_changes(self.changes.tracked);
         Ok(committed)
     }
 
