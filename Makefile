@@ -9,8 +9,8 @@ DIR ?= $(CURDIR)/target/soak
 PREFIX ?= /usr/local
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz docs install install-c install-cli r-test r-tarball \
-	r-valgrind
+.PHONY: help setup test lint demo bench soak fuzz msrv miri docs install install-c install-cli \
+	r-test r-tarball r-valgrind
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -18,6 +18,8 @@ help:
 	@echo 'make demo               a tour of the engine, each step explained'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
+	@echo 'make msrv               everything built with the oldest Rust that is promised'
+	@echo 'make miri               what can run under Miri (a nightly Rust), some minutes'
 	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
 	@echo 'make r-tarball          the R package with all it needs, in target'
 	@echo 'make r-valgrind         tests of the R package under valgrind (a quarter of an hour)'
@@ -72,3 +74,9 @@ soak:
 
 fuzz:
 	@scripts/fuzz $(MINUTES) $(FUZZ_TARGETS)
+
+msrv:
+	@scripts/msrv
+
+miri:
+	@scripts/miri

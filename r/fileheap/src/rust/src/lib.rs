@@ -6,6 +6,7 @@
 mod body;
 mod edit;
 mod entry;
+mod extended;
 mod face;
 mod fault;
 mod find;
@@ -17,5 +18,6 @@ mod open;
 mod report;
 mod spares;
 mod strings;
+mod sums;
 mod upkeep;
 mod vector;
