@@ -100,7 +100,7 @@ expect_identical(tortured(c(class(tryCatch(gone[1], error = identity))[1],
 if (getRversion() >= "4.3") {
   expect_identical(tortured({
     l <- create_fmalloc_vector("list", 2, rt)
-    l[[1]] <- x
+    l[[1]] <- as_fmalloc(c(0, 0, 5), rt)
     l[[2]] <- as_fmalloc(list(s, NULL), rt)
     c(l[[1]][3], length(l[[2]]), is.na(l[[2]][[1]][3]))
   }), c(5, 2, 1))
