@@ -24,7 +24,7 @@ if (Sys.info()[["effective_user"]] == "root" && nzchar(Sys.which("setpriv"))) {
                  "                                error = function(e) class(e)[1])", code), script)
     Sys.chmod(script, "0644")
     user <- "setpriv --reuid=65534 --regid=65534 --clear-groups"
-    command <- sprintf("cd %s && TMPDIR=/tmp %s %s --vanilla script.R", shared, user,
+    command <- sprintf("cd %s && R_TESTS= TMPDIR=/tmp %s %s --vanilla script.R", shared, user,
                        file.path(R.home("bin"), "Rscript"))
     system2("sh", c("-c", shQuote(command)), stdout = TRUE, stderr = TRUE)
   }
