@@ -89,7 +89,7 @@ fn create(heap: &Arc<RHeap>, element: u32, length: u64, how: u32) -> Outcome<*mu
 }
 
 /// A record that is in use.
-fn live(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
+pub fn live(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
     let found = heap.look(state, |catalog, _| Ok(catalog.records().get(id)?))?;
     let usable = |record: &VectorRecord| record.state == RecordState::Committed as u32;
     found.filter(usable).ok_or_else(|| destroyed(heap, id))
@@ -139,7 +139,7 @@ fn owner_elsewhere(heap: &RHeap, record: &VectorRecord) -> Outcome<Option<u32>> 
 }
 
 /// Lets this process store to a record, in the open transaction.
-fn take_over(
+pub fn take_over(
     heap: &Arc<RHeap>,
     state: &mut State,
     record: &VectorRecord,
