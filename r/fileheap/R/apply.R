@@ -67,8 +67,9 @@ share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, va
   cargo <- new_cargo(backend$is_repeated)
   on.exit(drop_cargo(cargo), add = TRUE)
   is_forked <- backend$kind == "fork"
-  moved <- if (is_forked) list(fun = fun, vars = list()) else ship_function(cargo, fun)
+  moved <- if (is_forked) list(fun = fun) else ship_function(cargo, fun)
   job <- list(id = new_base(), kind = kind, count = count, fun = moved$fun, around = moved$vars,
+              into = moved$into,
               extra = lapply(extra, function(it) if (is_forked) it else ship(cargo, it)),
               vars = ship_vars(cargo, vars, namespace), streams = streams, out = out_token)
   job$x <- if (!is.null(x$token)) x$token else if (is_forked) x$look else ship(cargo, x$look)

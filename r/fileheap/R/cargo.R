@@ -33,8 +33,18 @@ ship <- function(cargo, x) {
   in_cargo_heap(cargo, bytes, function(runtime) put_cargo(cargo, x, runtime))
 }
 
+# Lists of small things are one vector of bytes: what they consist of is not worth a place each.
+is_fine_grained <- function(x) {
+  is.list(x) && length(x) > 0L && max(lengths(x, use.names = FALSE)) <= 256L &&
+    utils::object.size(x) <= 4096 * max(16, length(x))
+}
+
 # Returns what stands for the value.
 put_cargo <- function(cargo, x, runtime) {
+  if (is_fine_grained(x)) {
+    bytes <- put_cargo(cargo, serialize(x, NULL, xdr = FALSE), runtime)
+    return(structure(list(bytes = bytes), class = "fileheap_packed"))
+  }
   is_plain <- is.atomic(x) && utils::object.size(attributes(x)) <= token_bytes
   if (is_plain) {
     copy <- .Call(C_copy_in, runtime, x, TRUE, TRUE)
@@ -118,6 +128,7 @@ open_cargo <- function(x) {
   if (inherits(x, "fileheap_dressed")) {
     return(set_attributes(resolve_record(x$bare), open_cargo(x$attributes)))
   }
+  if (inherits(x, "fileheap_packed")) return(unserialize(open_cargo(x$bytes)))
   if (inherits(x, "fileheap_named")) {
     heap <- list(runtime = attach_own_or_other(x$path, x$uuid), path = x$path)
     return(load_variable(list(name = x$path, heaps = list(heap)), x$name))
@@ -129,29 +140,33 @@ open_cargo <- function(x) {
 }
 
 # A function without the large variables that its environment happens to hold: those that it
-# mentions are shared instead, the others stay behind. Returns it, and the shared ones by name.
+# mentions are shared instead, the others stay behind. Returns it, the shared ones by name, and
+# the environment that the worker puts them into.
 ship_function <- function(cargo, fun) {
-  unchanged <- list(fun = fun, vars = list())
+  unchanged <- list(fun = fun, vars = list(), into = NULL)
   if (is.primitive(fun)) return(unchanged)
   found <- enclosed(fun)
   is_heavy <- vapply(found$values, function(value) {
     (is.atomic(value) || is.list(value)) && utils::object.size(value) > session_heap_bytes
   }, NA)
   if (!any(is_heavy)) return(unchanged)
-  light <- list2env(found$values[!is_heavy], parent = found$top)
+  functions <- c(list(fun), Filter(is.function, found$values))
+  mentioned <- unlist(lapply(functions, function(f) {
+    if (!is.primitive(f)) c(all.names(body(f)), unlist(lapply(formals(f), all.names)))
+  }))
+  is_mentioned <- names(found$values) %in% mentioned
+  # What is not atomic may lead to heavy ones in its turn.
+  kept <- found$values[!is_heavy & (is_mentioned | vapply(found$values, is.atomic, NA))]
+  light <- list2env(kept, parent = found$top)
   moved <- function(f) {
     inside <- is.function(f) && !is.primitive(f) &&
       any(vapply(found$environments, identical, NA, environment(f)))
     if (inside) environment(f) <- light
     f
   }
-  for (name in names(found$values)[!is_heavy]) light[[name]] <- moved(light[[name]])
-  functions <- c(list(fun), Filter(is.function, found$values))
-  mentioned <- unlist(lapply(functions, function(f) {
-    if (!is.primitive(f)) c(all.names(body(f)), all.names(as.call(c(quote(f), unname(as.list(formals(f)))))))
-  }))
-  heavy <- found$values[is_heavy & names(found$values) %in% mentioned]
-  list(fun = moved(fun), vars = lapply(heavy, function(value) ship(cargo, value)))
+  for (name in names(kept)) assign(name, moved(kept[[name]]), envir = light)
+  heavy <- found$values[is_heavy & is_mentioned]
+  list(fun = moved(fun), vars = lapply(heavy, function(value) ship(cargo, value)), into = light)
 }
 
 # The variables around a function, up to the global environment or a namespace.

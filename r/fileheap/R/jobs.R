@@ -81,7 +81,7 @@ caller_of <- function(job) {
   extra <- lapply(job$extra, open_cargo)
   asked <- intersect(names(vars), names(formals(args(fun)))[-1L])
   around <- vars[setdiff(names(vars), asked)]
-  around <- c(around, lapply(job$around, open_cargo))
+  for (name in names(job$around)) assign(name, open_cargo(job$around[[name]]), envir = job$into)
   if (length(around) && !is.primitive(fun)) {
     environment(fun) <- list2env(around, parent = environment(fun))
   }

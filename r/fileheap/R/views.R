@@ -4,11 +4,19 @@ retrieveViews <- function(namespace, variableNames, writable = FALSE) {
   as_flag(writable, "writable")
   variableNames <- as_variable_names(variableNames)
   space <- find_space(namespace)
-  views <- lapply(variableNames, function(name) load_variable(space, name, writable))
-  names(views) <- variableNames
+  views <- list() # each part is referred to by this list only, so that stores go in place
+  for (name in variableNames) {
+    views[[name]] <- load_variable(space, name, writable)
+    if (is.null(views[[name]])) views[name] <- list(NULL)
+  }
   state <- shared_state()
   state$views[[space$name]] <- union(state$views[[space$name]], variableNames)
   views
+}
+
+# The view for writing alone: a variable that has it can be stored to.
+edit.fileheap_token <- function(name, object, ...) {
+  load_variable(find_space(name), as_name(object), writable = TRUE)
 }
 
 as_variable_names <- function(names) {

@@ -47,7 +47,7 @@ as_cores <- function(cores, count) {
 # ---- clusters of the parallel package ----
 
 own_cluster <- function(cores) {
-  cluster <- parallel::makePSOCKcluster(cores)
+  cluster <- parallel::makePSOCKcluster(cores, useXDR = FALSE)
   ready <- tryCatch(ready_cluster(cluster), error = function(e) {
     parallel::stopCluster(cluster)
     stop(e)
@@ -60,13 +60,16 @@ ready_cluster <- function(cluster) {
   state <- shared_state()
   ids <- lapply(cluster, function(node) attr(node$con, "conn_id"))
   for (known in state$clusters) if (identical(known$ids, ids)) return(known$ready)
-  hello <- function(paths) {
+  hello <- function(paths, ports) {
     .libPaths(unique(c(paths, .libPaths())))
     if (!requireNamespace("fileheap", quietly = TRUE)) return(NULL)
+    asNamespace("fileheap")$hurry(ports)
     list(pid = Sys.getpid(), host = Sys.info()[["nodename"]])
   }
   environment(hello) <- baseenv()
-  told <- tryCatch(parallel::clusterCall(cluster, hello, .libPaths()), error = function(e) {
+  ports <- ports_of(cluster)
+  hurry(ports)
+  told <- tryCatch(parallel::clusterCall(cluster, hello, .libPaths(), ports), error = function(e) {
     fail("worker", "the cluster does not answer: ", conditionMessage(e),
          "; make a new one with parallel::makeCluster()")
   })
@@ -79,6 +82,17 @@ ready_cluster <- function(cluster) {
   }
   ready
 }
+
+# The ports that the connections of a cluster go to.
+ports_of <- function(cluster) {
+  ports <- lapply(cluster, function(node) {
+    if (is.null(node$con)) return(NULL)
+    as.integer(sub("^.*:", "", tryCatch(summary(node$con)$description, error = function(e) "0")))
+  })
+  unique(unlist(ports))
+}
+
+hurry <- function(ports) for (port in ports) .Call(C_hurry, port)
 
 kept_cluster <- function(cores) {
   state <- shared_state()

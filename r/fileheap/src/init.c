@@ -9,7 +9,8 @@
     X(begin, 1) X(end, 2) X(sync, 1) X(create, 5) X(copy_in, 4) X(edit, 2) X(destroy, 2)           \
     X(info, 1) X(runtime_of, 1) X(is_in, 2) X(set_attribute, 3) X(bind, 3) X(find, 2) X(load, 2)   \
     X(unbind, 2) X(names, 1) X(panic, 0)                                                           \
-    X(slice, 4) X(rows, 4) X(store, 3) X(shared, 3) X(promote, 1) X(holders, 1) X(mutualinfo, 5)
+    X(slice, 4) X(rows, 4) X(store, 3) X(shared, 3) X(promote, 1) X(holders, 1) X(mutualinfo, 5) \
+    X(hurry, 1)
 
 #define ARGS_0 (void)
 #define ARGS_1 (SEXP)
