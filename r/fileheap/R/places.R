@@ -75,11 +75,41 @@ sweep_shared <- function(now = FALSE) {
       parts <- strsplit(owner, "-", fixed = TRUE)[[1L]]
       if (parts[[1L]] != pid_namespace() ||
           identical(process_start(parts[[2L]]), parts[[3L]])) next
-      unlink(file.path(folder, files[owners == owner]))
+      left <- file.path(folder, files[owners == owner])
+      for (note in left[endsWith(left, ".workers")]) kill_noted(note)
+      unlink(left)
     }
     suppressWarnings(file.remove(folder)) # only if nothing is in it
   }
   invisible()
+}
+
+# Notes workers of this session's own: they are ended if the session is killed. Returns the note.
+note_workers <- function(pids, base = new_base()) {
+  for (place in shared_places()) {
+    folder <- shared_folder(place, create = TRUE)
+    if (is.null(folder)) next
+    note <- file.path(folder, paste0(base, ".workers"))
+    writeLines(paste(pids, vapply(pids, process_start, "")), note)
+    return(note)
+  }
+  NULL
+}
+
+remove_notes <- function(notes) {
+  if (!length(notes)) return(invisible())
+  unlink(notes)
+  suppressWarnings(file.remove(unique(dirname(notes)))) # only if nothing is in it
+  invisible()
+}
+
+kill_noted <- function(note) {
+  for (line in tryCatch(readLines(note), error = function(e) character())) {
+    parts <- strsplit(line, " ", fixed = TRUE)[[1L]]
+    if (identical(process_start(parts[[1L]]), parts[[2L]])) {
+      tools::pskill(as.integer(parts[[1L]]), 9L)
+    }
+  }
 }
 
 # Memory that can be had without swapping; Inf if the kernel does not tell.

@@ -52,6 +52,7 @@ own_cluster <- function(cores) {
     parallel::stopCluster(cluster)
     stop(e)
   })
+  ready$note <- note_workers(vapply(ready$workers, function(worker) worker$pid, 0L))
   ready
 }
 
@@ -129,7 +130,7 @@ end_cluster <- function(ready, at_once = FALSE) {
     }
     try(close(node$con), silent = TRUE)
   }
-  invisible()
+  remove_notes(ready$note)
 }
 
 kill_worker <- function(worker) {
@@ -205,10 +206,22 @@ collect_all <- function(collector, chunks, results) {
 
 run_forked <- function(backend, job, collector) {
   chunks <- equal_chunks(job$count, backend$cores)
+  base <- new_base()
+  on.exit(remove_notes(forked_notes(base)))
   results <- suppressWarnings(parallel::mclapply(chunks, function(chunk) {
+    note_workers(Sys.getpid(), paste0(base, "-", chunk[[1L]]))
     run_chunk(job$id, job, chunk[[1L]], chunk[[2L]], TRUE)
   }, mc.cores = backend$cores, mc.preschedule = FALSE))
   collect_all(collector, chunks, results)
+}
+
+# Each forked worker has written a note of its own.
+forked_notes <- function(base) {
+  unlist(lapply(shared_places(), function(place) {
+    folder <- shared_folder(place)
+    files <- if (!is.null(folder)) list.files(folder, "[.]workers$", full.names = TRUE)
+    files[startsWith(basename(files), paste0(base, "-"))]
+  }))
 }
 
 run_futures <- function(backend, job, collector) {

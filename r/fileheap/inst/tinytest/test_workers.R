@@ -4,7 +4,6 @@ source("shared_helper.R", local = TRUE)
 x <- matrix(as.double(1:200000), 1000, dimnames = list(NULL, sprintf("c%d", 1:200)))
 sums <- apply(x, 2, sum)
 pids_of <- function(cluster) unlist(parallel::clusterCall(cluster, Sys.getpid))
-children <- function() length(system2("pgrep", c("-P", Sys.getpid()), stdout = TRUE))
 cluster <- parallel::makeCluster(2)
 workers <- pids_of(cluster)
 good <- function(cluster) identical(memApply(x, 2, sum, CLUSTER = cluster, SIMPLIFY = TRUE), sums)
@@ -17,7 +16,8 @@ for (way in c("psock", "fork")) {
                    info = way)
   expect_equal(left_over(), character(), info = way)
 }
-expect_true(await(function() children() == 2L + 1L)) # the two workers, and pgrep
+own <- memApply(x, 2, function(v) Sys.getpid(), CLUSTER = "psock", MAX.CORES = 2)
+expect_true(await(function() !any(vapply(unique(own), alive, NA))))
 forked <- parallel::makeForkCluster(2)
 expect_true(good(forked))
 registerVariables("forked", list(v = rnorm(1000)))
@@ -117,6 +117,7 @@ expect_equal(run_session(FALSE, 30), c("got interrupted", "left 0", "worker FALS
 # kill -9 of the session in the middle of a call: its workers end, and the next call sweeps.
 flag <- tempfile()
 elsewhere('options(fileheap.shared_path = place)
+  cat(Sys.getpid(), file = paste0(flag, "session"))
   x <- matrix(as.double(1:200000), 1000)
   memApply(x, 2, function(v, flag) {
     cat(Sys.getpid(), file = flag); Sys.sleep(0.5); sum(v) }, MAX.CORES = 2,
@@ -124,12 +125,13 @@ elsewhere('options(fileheap.shared_path = place)
 expect_true(await(function() file.exists(flag) && file.size(flag) > 0))
 worker <- scan(flag, quiet = TRUE)
 expect_true(length(left_over()) > 0L)
-session_pid <- as.integer(strsplit(left_over()[[1]], "-")[[1]][[4]])
+session_pid <- scan(paste0(flag, "session"), quiet = TRUE)
 tools::pskill(session_pid, 9L)
 expect_true(await(function() !alive(session_pid)))
 Sys.sleep(1.1)
 expect_true(good(cluster)) # the next call
 expect_equal(left_over(), character())
+expect_true(await(function() !alive(worker)))
 
 # Private memory of the workers does not grow with the data.
 private <- function() {
