@@ -110,10 +110,7 @@ ship_vars <- function(cargo, vars, namespace) {
     }
     space <- find_space(namespace)
     missing <- setdiff(vars, space_names(space))
-    if (length(missing)) {
-      fail("not_found", "the namespace \"", space$name, "\" has no variable \"", missing[[1L]],
-           "\"", fields = list(expected = missing, found = space_names(space)))
-    }
+    if (length(missing)) no_variable(space, missing)
     return(stats::setNames(lapply(vars, function(name) variable_token(namespace, name)), vars))
   }
   if (!is.list(vars) || is.null(names(vars)) || any(!nzchar(names(vars)))) {

@@ -139,6 +139,9 @@ open_cargo <- function(x) {
   x
 }
 
+# A variable of more bytes is not sent along with a function that it surrounds.
+heavy_bytes <- 64 * 1024
+
 # A function without the large variables that its environment happens to hold: those that it
 # mentions are shared instead, the others stay behind. Returns it, the shared ones by name, and
 # the environment that the worker puts them into.
@@ -147,16 +150,16 @@ ship_function <- function(cargo, fun) {
   if (is.primitive(fun)) return(unchanged)
   found <- enclosed(fun)
   is_heavy <- vapply(found$values, function(value) {
-    (is.atomic(value) || is.list(value)) && utils::object.size(value) > session_heap_bytes
+    (is.atomic(value) || is.list(value)) && utils::object.size(value) > heavy_bytes
   }, NA)
   if (!any(is_heavy)) return(unchanged)
-  functions <- c(list(fun), Filter(is.function, found$values))
-  mentioned <- unlist(lapply(functions, function(f) {
-    if (!is.primitive(f)) c(all.names(body(f)), unlist(lapply(formals(f), all.names)))
-  }))
+  mentioned <- mentions(fun, found$values)
   is_mentioned <- names(found$values) %in% mentioned
   # What is not atomic may lead to heavy ones in its turn.
-  kept <- found$values[!is_heavy & (is_mentioned | vapply(found$values, is.atomic, NA))]
+  is_small <- vapply(found$values, function(value) {
+    is.atomic(value) && utils::object.size(value) <= by_value_bytes
+  }, NA)
+  kept <- found$values[!is_heavy & (is_mentioned | is_small)]
   light <- list2env(kept, parent = found$top)
   moved <- function(f) {
     inside <- is.function(f) && !is.primitive(f) &&
@@ -167,6 +170,21 @@ ship_function <- function(cargo, fun) {
   for (name in names(kept)) assign(name, moved(kept[[name]]), envir = light)
   heavy <- found$values[is_heavy & is_mentioned]
   list(fun = moved(fun), vars = lapply(heavy, function(value) ship(cargo, value)), into = light)
+}
+
+# The names that a function uses, and those that the functions among them use.
+mentions <- function(fun, values) {
+  seen <- character()
+  waiting <- list(fun)
+  while (length(waiting)) {
+    at <- waiting[[1L]]
+    waiting <- waiting[-1L]
+    if (is.primitive(at)) next
+    new <- setdiff(c(all.names(body(at)), unlist(lapply(formals(at), all.names))), seen)
+    seen <- c(seen, new)
+    waiting <- c(waiting, Filter(is.function, values[intersect(new, names(values))]))
+  }
+  seen
 }
 
 # The variables around a function, up to the global environment or a namespace.

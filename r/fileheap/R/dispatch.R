@@ -12,16 +12,16 @@ run_on_cluster <- function(backend, job, collector) {
   board$chunks <- vector("list", length(nodes)) # what each is at
   board$told <- logical(length(nodes))          # it knows the job
   board$dead <- logical(length(nodes))
-  board$next_at <- 1
+  board$pool <- first_shares(job$count, length(nodes)) # ranges that nobody is at
   board$per_second <- NA_real_
   board$ended <- FALSE
+  board$is_beginning <- TRUE
   on.exit(if (!board$ended) abandon(backend, board, job))
   for (w in seq_along(nodes)) give(backend, board, job, collector, w)
+  board$is_beginning <- FALSE
   while (any(busy(board))) {
-    for (w in wait_for(backend, board, collector)) {
-      take(backend, board, job, collector, w)
-      give(backend, board, job, collector, w)
-    }
+    for (w in wait_for(backend, board, collector)) take(backend, board, job, collector, w)
+    for (w in which(!busy(board))) give(backend, board, job, collector, w)
   }
   # Those that were not told with their last chunk that it was the last one.
   for (w in which(board$told & !board$dead)) send(backend, board, job, collector, w, 1, 0, TRUE)
@@ -35,19 +35,30 @@ busy <- function(board) !vapply(board$chunks, is.null, NA)
 
 tag_of <- function(job, chunk) paste(job$id, chunk[[1L]], chunk[[2L]])
 
+first_shares <- function(count, worker_count) {
+  each <- ceiling(count / worker_count)
+  lapply(seq.int(1, count, by = each), function(from) c(from, min(count, from + each - 1)))
+}
+
+# The next chunk to a worker: its first share, later a part of what is left.
 give <- function(backend, board, job, collector, w) {
-  left <- job$count - board$next_at + 1
-  if (left < 1 || length(collector$failures) || board$dead[[w]]) return()
-  size <- chunk_size(left, length(backend$cluster), board$per_second)
-  from <- board$next_at
-  board$next_at <- from + size
-  send(backend, board, job, collector, w, from, from + size - 1, last = size == left)
+  if (!length(board$pool) || length(collector$failures) || board$dead[[w]]) return()
+  chunk <- board$pool[[1L]]
+  size <- chunk[[2L]] - chunk[[1L]] + 1
+  if (!board$is_beginning) {
+    left <- sum(vapply(board$pool, function(range) range[[2L]] - range[[1L]] + 1, 0))
+    size <- min(size, chunk_size(left, length(backend$cluster), board$per_second))
+  }
+  to <- chunk[[1L]] + size - 1
+  board$pool <- c(if (to < chunk[[2L]]) list(c(to + 1, chunk[[2L]])), board$pool[-1L])
+  last <- board$is_beginning || !length(board$pool)
+  send(backend, board, job, collector, w, chunk[[1L]], to, last)
 }
 
 send <- function(backend, board, job, collector, w, from, to, last) {
   node <- backend$cluster[[w]]
   chunk <- c(from, to)
-  arguments <- list(job$id, if (!board$told[[w]]) job, from, to, last)
+  arguments <- list(job$id, if (!board$told[[w]]) job, from, to, last, slice_seconds)
   message <- list(type = "EXEC", data = list(fun = chunk_entry, args = arguments, return = TRUE,
                                              tag = tag_of(job, chunk)), tag = NULL)
   sent <- tryCatch({
@@ -56,7 +67,7 @@ send <- function(backend, board, job, collector, w, from, to, last) {
   }, error = function(e) FALSE)
   board$chunks[w] <- list(chunk)
   if (!sent) return(lose(backend, board, collector, w))
-  board$told[[w]] <- !last
+  board$told[[w]] <- TRUE
 }
 
 # The workers that have something to say.
@@ -79,6 +90,8 @@ take <- function(backend, board, job, collector, w) {
     text <- paste0("the worker failed: ", trimws(paste(as.character(result), collapse = " ")))
     return(collect_loss(collector, text, chunk[[1L]], chunk[[2L]]))
   }
+  if (isTRUE(result$has_ended)) board$told[[w]] <- FALSE
+  if (result$to < chunk[[2L]]) board$pool <- c(board$pool, list(c(result$to + 1, chunk[[2L]])))
   if (result$to >= result$from && isTRUE(result$seconds > 0)) {
     board$per_second <- (result$to - result$from + 1) / result$seconds
   }
@@ -119,7 +132,7 @@ abandon <- function(backend, board, job) {
 # Clusters with connections of their own kind.
 run_on_other_cluster <- function(cluster, job, collector) {
   chunks <- equal_chunks(job$count, length(cluster))
-  each <- function(chunk, entry, job) entry(job$id, job, chunk[[1L]], chunk[[2L]], TRUE)
+  each <- function(chunk, entry, job) entry(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
   environment(each) <- baseenv()
   results <- parallel::clusterApplyLB(cluster, chunks, each, chunk_entry, job)
   collect_all(collector, chunks, results)

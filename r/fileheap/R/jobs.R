@@ -1,17 +1,21 @@
 # Jobs: what a worker is told once in a call, and how it works on a chunk of the elements.
 
-# Runs in a worker. The result is data, also if something failed: nothing is lost on the way.
-run_chunk <- function(id, job, from, to, last) {
+# Runs in a worker. The result is data, also if something failed: nothing is lost on the way. It
+# covers fewer elements than were asked for if `seconds` are over; the job then goes on.
+run_chunk <- function(id, job, from, to, last, seconds) {
   state <- shared_state()
-  if (last) on.exit(end_job(id))
   failure <- NULL
   if (!is.null(job)) {
     begun <- tryCatch(begin_job(job), error = identity)
     if (inherits(begun, "error")) failure <- told_failure(begun, NA)
     else state$jobs[[id]] <- begun
+    begun <- NULL # the job is to be collected when it ends
   }
-  result <- if (is.null(failure)) work(state$jobs[[id]], from, to) else list(failure = failure)
-  c(list(id = id, from = from, to = to, pid = Sys.getpid()), result)
+  result <- if (is.null(failure)) work(state$jobs[[id]], from, to, seconds)
+            else list(failure = failure, to = to)
+  result$has_ended <- last && (result$to == to || !is.null(result$failure))
+  if (result$has_ended) end_job(id)
+  c(list(id = id, from = from, pid = Sys.getpid()), result)
 }
 
 # By this a cluster's worker finds the function in its own copy of the package.
@@ -19,18 +23,20 @@ chunk_entry <- function(...) run_chunk(...)
 
 end_job <- function(id) {
   state <- shared_state()
-  job <- state$jobs[[id]]$job
+  worker <- state$jobs[[id]]
   state$jobs[[id]] <- NULL
-  for (path in job$closing) detach_heap(path)
+  for (path in worker$job$closing) detach_heap(path)
   # The pages of what was shared are free when the last vector over them is collected.
-  if (!is.null(job) && job$bytes > session_heap_limit_bytes) gc(FALSE)
+  is_large <- !is.null(worker) && worker$bytes > session_heap_limit_bytes
+  worker <- NULL
+  if (is_large) gc(FALSE)
 }
 
 begin_job <- function(job) {
   x <- open_cargo(job$x)
-  worker <- list(job = job, element = element_of(x, job), one = caller_of(job),
-                 out = if (!is.null(job$out)) resolve_record(job$out, writable = TRUE))
-  worker
+  list(job = job, element = element_of(x, job), one = caller_of(job),
+       out = if (!is.null(job$out)) resolve_record(job$out, writable = TRUE),
+       bytes = max(job$bytes, as.numeric(utils::object.size(x))))
 }
 
 # A function that gives an element by its number.
@@ -99,8 +105,8 @@ caller_of <- function(job) {
 # At most so many warnings of a chunk are passed on.
 warnings_max <- 20L
 
-work <- function(worker, from, to) {
-  if (to < from) return(list(values = list(), seconds = 0))
+work <- function(worker, from, to, seconds = Inf) {
+  if (to < from) return(list(values = list(), to = to, seconds = 0))
   values <- vector("list", to - from + 1)
   element <- worker$element
   one <- worker$one
@@ -119,16 +125,23 @@ work <- function(worker, from, to) {
   }
   began <- proc.time()[[3L]]
   at <- from
+  look_at <- from # the element after which to look at the clock
   failure <- tryCatch(withCallingHandlers({
     for (at in seq.int(from, to)) {
       if (!is.null(streams)) use_stream(streams, at, from)
       value <- one(element(at))
       if (!is.null(out)) store_result(out, at, worker$job$count, value)
       else if (!is.null(value)) values[[at - from + 1]] <- value
+      if (at == look_at) {
+        spent <- proc.time()[[3L]] - began
+        if (spent >= seconds) break
+        look_at <- if (spent < seconds / 4) at + (at - from + 1) else at + 1
+      }
     }
     NULL
   }, warning = note_warning), error = function(e) told_failure(e, at))
-  list(values = if (is.null(out)) values, failure = failure, warnings = warnings,
+  if (at < to && is.null(failure)) values <- values[seq_len(at - from + 1)]
+  list(values = if (is.null(out)) values, to = if (is.null(failure)) at else to, failure = failure, warnings = warnings,
        seconds = proc.time()[[3L]] - began)
 }
 

@@ -164,8 +164,12 @@ load_variable <- function(space, name, writable = FALSE) {
     }
     return(set_attributes(.Call(C_shared, heap$runtime, found[[2L]], TRUE), attributes(x)))
   }
-  fail("not_found", "the namespace \"", space$name, "\" has no variable \"", name, "\"",
-       fields = list(expected = name, found = space_names(space)))
+  no_variable(space, name)
+}
+
+no_variable <- function(space, names) {
+  fail("not_found", "the namespace \"", space$name, "\" has no variable \"", names[[1L]], "\"",
+       fields = list(expected = names, found = space_names(space)))
 }
 
 space_names <- function(space) {

@@ -4,14 +4,13 @@ retrieveViews <- function(namespace, variableNames, writable = FALSE) {
   as_flag(writable, "writable")
   variableNames <- as_variable_names(variableNames)
   space <- find_space(namespace)
-  views <- list() # each part is referred to by this list only, so that stores go in place
-  for (name in variableNames) {
-    views[[name]] <- load_variable(space, name, writable)
-    if (is.null(views[[name]])) views[name] <- list(NULL)
-  }
+  missing <- setdiff(variableNames, space_names(space))
+  if (length(missing)) no_variable(space, missing)
   state <- shared_state()
   state$views[[space$name]] <- union(state$views[[space$name]], variableNames)
-  views
+  # No variable has the list before the caller's has: stores to its parts then go in place.
+  names(variableNames) <- variableNames
+  lapply(variableNames, function(name) load_variable(space, name, writable))
 }
 
 # The view for writing alone: a variable that has it can be stored to.
@@ -67,10 +66,7 @@ releaseVariables <- function(namespace, variableNames) {
   space <- state$spaces[[name]]
   if (is.null(space)) not_the_owner(name, find_token(name)$owner)
   missing <- setdiff(variableNames, space_names(space))
-  if (length(missing)) {
-    fail("not_found", "the namespace \"", name, "\" has no variable \"", missing[[1L]], "\"",
-         fields = list(expected = missing, found = space_names(space)))
-  }
+  if (length(missing)) no_variable(space, missing)
   heaps <- unique(lapply(variableNames, function(variable) heap_with(space, variable)))
   viewed <- intersect(variableNames, state$views[[name]])
   holders <- holders_of(heaps, is_viewed_here = length(viewed) > 0L)

@@ -139,7 +139,10 @@ kill_worker <- function(worker) {
 
 # ---- chunks ----
 
-# Large chunks first, then smaller ones; none that is done faster than it is sent.
+# Each worker begins with its share, and gives back what it did not come to in a slice of time: one
+# message each way if elements are quick, an even load if they are not.
+slice_seconds <- 0.1
+# No chunk is done faster than it is sent.
 chunk_seconds <- 0.005
 
 chunk_size <- function(left, worker_count, per_second) {
@@ -210,7 +213,7 @@ run_forked <- function(backend, job, collector) {
   on.exit(remove_notes(forked_notes(base)))
   results <- suppressWarnings(parallel::mclapply(chunks, function(chunk) {
     note_workers(Sys.getpid(), paste0(base, "-", chunk[[1L]]))
-    run_chunk(job$id, job, chunk[[1L]], chunk[[2L]], TRUE)
+    run_chunk(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
   }, mc.cores = backend$cores, mc.preschedule = FALSE))
   collect_all(collector, chunks, results)
 }
@@ -219,7 +222,8 @@ run_forked <- function(backend, job, collector) {
 forked_notes <- function(base) {
   unlist(lapply(shared_places(), function(place) {
     folder <- shared_folder(place)
-    files <- if (!is.null(folder)) list.files(folder, "[.]workers$", full.names = TRUE)
+    if (is.null(folder)) return(NULL)
+    files <- list.files(folder, "[.]workers$", full.names = TRUE)
     files[startsWith(basename(files), paste0(base, "-"))]
   }))
 }
@@ -228,7 +232,7 @@ run_futures <- function(backend, job, collector) {
   chunks <- equal_chunks(job$count, future::nbrOfWorkers())
   entry <- chunk_entry
   futures <- lapply(chunks, function(chunk) {
-    arguments <- list(job$id, job, chunk[[1L]], chunk[[2L]], TRUE)
+    arguments <- list(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
     future::future(do.call(entry, arguments), globals = list(entry = entry, arguments = arguments),
                    packages = "fileheap", seed = NULL)
   })
@@ -238,7 +242,7 @@ run_futures <- function(backend, job, collector) {
 
 run_bioc <- function(backend, job, collector) {
   chunks <- equal_chunks(job$count, BiocParallel::bpnworkers(backend$param))
-  each <- function(chunk, entry, job) entry(job$id, job, chunk[[1L]], chunk[[2L]], TRUE)
+  each <- function(chunk, entry, job) entry(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
   environment(each) <- baseenv()
   results <- BiocParallel::bptry(BiocParallel::bplapply(chunks, each, entry = chunk_entry,
                                                         job = job, BPPARAM = backend$param))
