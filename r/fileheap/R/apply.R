@@ -73,6 +73,7 @@ share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, va
               extra = lapply(extra, function(it) if (is_forked) it else ship(cargo, it)),
               vars = ship_vars(cargo, vars, namespace), streams = streams, out = out_token)
   job$x <- if (!is.null(x$token)) x$token else if (is_forked) x$look else ship(cargo, x$look)
+  job$is_forked <- is_forked
   job$closing <- cargo_paths(cargo)
   job$bytes <- cargo$bytes
   bar <- progress_bar(progress, count)

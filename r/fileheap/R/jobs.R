@@ -29,14 +29,17 @@ end_job <- function(id) {
   # The pages of what was shared are free when the last vector over them is collected.
   is_large <- !is.null(worker) && worker$bytes > session_heap_limit_bytes
   worker <- NULL
-  if (is_large) gc(FALSE)
+  if (is_large) {
+    gc(FALSE)
+    forget_attached()
+  }
 }
 
 begin_job <- function(job) {
   x <- open_cargo(job$x)
   list(job = job, element = element_of(x, job), one = caller_of(job),
        out = if (!is.null(job$out)) resolve_record(job$out, writable = TRUE),
-       bytes = max(job$bytes, as.numeric(utils::object.size(x))))
+       bytes = if (job$is_forked) 0 else max(job$bytes, as.numeric(utils::object.size(x))))
 }
 
 # A function that gives an element by its number.

@@ -66,7 +66,7 @@ scope <- local({
 })
 cargo <- fileheap:::new_cargo(FALSE)
 shipped <- fileheap:::ship_function(cargo, scope$fun)
-expect_true(length(serialize(list(shipped$fun, shipped$vars), NULL)) < 20000)
+expect_true(length(serialize(list(shipped$fun, shipped$vars), NULL)) < 1e5)
 fileheap:::drop_cargo(cargo)
 expect_equal(memApply(x, 2, scope$fun, CLUSTER = cluster, SIMPLIFY = TRUE), scope$expected(x))
 
