@@ -146,6 +146,7 @@ heavy_bytes <- 64 * 1024
 # mentions are shared instead, the others stay behind. Returns it, the shared ones by name, and
 # the environment that the worker puts them into.
 ship_function <- function(cargo, fun) {
+  fun <- without_source(fun)
   unchanged <- list(fun = fun, vars = list(), into = NULL)
   if (is.primitive(fun)) return(unchanged)
   found <- enclosed(fun)
@@ -165,11 +166,16 @@ ship_function <- function(cargo, fun) {
     inside <- is.function(f) && !is.primitive(f) &&
       any(vapply(found$environments, identical, NA, environment(f)))
     if (inside) environment(f) <- light
-    f
+    without_source(f)
   }
   for (name in names(kept)) assign(name, moved(kept[[name]]), envir = light)
   heavy <- found$values[is_heavy & is_mentioned]
   list(fun = moved(fun), vars = lapply(heavy, function(value) ship(cargo, value)), into = light)
+}
+
+# The text that a function was parsed from can be longer than all else that is sent.
+without_source <- function(f) {
+  if (is.function(f) && !is.null(attr(f, "srcref"))) utils::removeSource(f) else f
 }
 
 # The names that a function uses, and those that the functions among them use.
