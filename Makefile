@@ -5,11 +5,11 @@ MINUTES ?= 60
 SEED ?= 1
 # Where the soak keeps its heaps: a folder on the filesystem to be tested.
 DIR ?= $(CURDIR)/target/soak
-# Where `make install` puts the C library; DESTDIR stands before it, for packages.
+# Where `make install` puts the C library and the command line; DESTDIR stands before it.
 PREFIX ?= /usr/local
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz docs install r-test r-tarball
+.PHONY: help setup test lint demo bench soak fuzz msrv miri docs install install-c install-cli r-test r-tarball
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -17,9 +17,11 @@ help:
 	@echo 'make demo               a tour of the engine, each step explained'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
+	@echo 'make msrv               everything built with the oldest Rust that is promised'
+	@echo 'make miri               what can run under Miri (a nightly Rust), some minutes'
 	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
 	@echo 'make r-tarball          the R package with all it needs, in target'
-	@echo 'make install PREFIX=    the C library, its headers, pkg-config file and CMake package'
+	@echo 'make install PREFIX=    the C library with its headers, and the command line'
 	@echo 'make docs               the documentation of the crates, in target/doc'
 
 setup:
@@ -54,11 +56,22 @@ bench:
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
 
-install:
+install: install-c install-cli
+
+install-c:
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" CARGO="$(CARGO)" scripts/install
+
+install-cli:
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" CARGO="$(CARGO)" scripts/install-cli
 
 soak:
 	@scripts/soak $(MINUTES) $(SEED) "$(DIR)"
 
 fuzz:
 	@scripts/fuzz $(MINUTES) $(FUZZ_TARGETS)
+
+msrv:
+	@scripts/msrv
+
+miri:
+	@scripts/miri

@@ -1,6 +1,9 @@
 //! The command line of `bench`: list the workloads, run them, or be one cell of a run.
 
+#[cfg(feature = "ours")]
+mod face;
 mod job;
+mod map_roster;
 #[cfg(feature = "ours")]
 mod ours;
 mod random;

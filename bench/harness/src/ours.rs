@@ -3,11 +3,11 @@
 use std::cell::UnsafeCell;
 use std::path::Path;
 
-use fileheap_core::catalog::{OrderedMap as HeapMap, OrderedMapView};
+use fileheap_core::catalog::{OrderedMap, OrderedMapView};
 use fileheap_core::{Durability, Heap, Options, ReadTxn, Wait, WriteTxn};
 use peers::fill::store_blocks;
 use peers::seam::{
-    Alloc, FILL_BLOCK_BYTES, Fill, Level, Open, OrderedMap, Result, Spec, WordStore,
+    Alloc, FILL_BLOCK_BYTES, Fill, KeptMap, Level, Map, Open, Result, Spec, WordStore,
 };
 
 use crate::roster::{AllocRow, OpenRow, Row, StoreRow};
@@ -21,10 +21,6 @@ pub fn stores() -> Vec<StoreRow> {
         StoreRow::of::<Words<true>>("fileheap, tracked").large(),
         StoreRow::of::<Words<false>>("fileheap, captured").large(),
     ]
-}
-
-pub fn maps() -> Vec<Row<dyn OrderedMap>> {
-    vec![Row::<dyn OrderedMap>::of::<Map>("fileheap")]
 }
 
 pub fn fills() -> Vec<Row<dyn Fill>> {
@@ -156,29 +152,36 @@ impl<const TRACKED: bool> WordStore for Words<TRACKED> {
 }
 
 /// The catalog's B-tree.
-struct Map {
+pub struct Catalog {
     heap: Heap,
     slot: u64,
 }
 
-impl OrderedMap for Map {
-    fn create(dir: &Path) -> Result<Self> {
-        let heap = create(dir)?;
-        let txn = heap.begin_write()?;
-        let slot = txn.alloc_zeroed(16, 16)?;
-        txn.commit()?;
-        Ok(Self { heap, slot })
-    }
-
-    fn build(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
+impl Catalog {
+    fn insert(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
         let txn = self.heap.begin_write()?;
         // SAFETY: the transaction is this thread's alone, its memory is mapped while it lives.
-        let mut map = unsafe { HeapMap::new(&txn, self.slot) };
+        let mut map = unsafe { OrderedMap::new(&txn, self.slot) };
         for &(key, value) in pairs {
             map.insert(key, value)?;
         }
         txn.commit()?;
         Ok(())
+    }
+}
+
+impl Map<u64> for Catalog {
+    fn create(dir: &Path) -> Result<Self> {
+        let heap = create(dir)?;
+        let mut txn = heap.begin_write()?;
+        let slot = txn.alloc_zeroed(16, 16)?;
+        txn.set_face_root(0, slot);
+        txn.commit()?;
+        Ok(Self { heap, slot })
+    }
+
+    fn build(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
+        self.insert(pairs)
     }
 
     fn look_up(&mut self, keys: &[u64]) -> Result<u64> {
@@ -186,9 +189,30 @@ impl OrderedMap for Map {
         let map = OrderedMapView::new(read.memory(), self.slot);
         let mut sum = 0_u64;
         for &key in keys {
-            sum = sum.wrapping_add(map.get(key)?.unwrap_or(0));
+            sum = sum.wrapping_add(map.get(key)?.ok_or("key is missing")?);
         }
         Ok(sum)
+    }
+
+    fn iterate(&mut self) -> Result<u64> {
+        let read = self.heap.begin_read()?;
+        let mut sum = 0_u64;
+        for pair in OrderedMapView::new(read.memory(), self.slot).range(..)? {
+            sum = sum.wrapping_add(pair?.value);
+        }
+        Ok(sum)
+    }
+}
+
+impl KeptMap<u64> for Catalog {
+    fn open(dir: &Path) -> Result<Self> {
+        let heap = Heap::open(dir.join(FILE), &Options::new())?;
+        let slot = heap.begin_read()?.face_root(0);
+        Ok(Self { heap, slot })
+    }
+
+    fn update(&mut self, key: &u64, value: &u64) -> Result<()> {
+        self.insert(&[(*key, *value)])
     }
 }
 

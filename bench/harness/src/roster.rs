@@ -6,10 +6,9 @@ use peers::fill::{MappedFill, MemoryFill, WriteFill};
 use peers::fjall::Fjall;
 use peers::floor::{Log, MappedFile};
 use peers::lmdb::Lmdb;
-use peers::map::StdMap;
 use peers::ram::{Glibc, Jemalloc, Mimalloc};
 use peers::redb::Redb;
-use peers::seam::{Alloc, Fill, Level, Open, OrderedMap, Result, Spec, WordStore};
+use peers::seam::{Alloc, Fill, Level, Open, Result, Spec, WordStore};
 use peers::sqlite::Sqlite;
 
 use crate::job::Job;
@@ -61,16 +60,10 @@ impl StoreRow {
     }
 }
 
-/// A map, a fill target: made in a directory.
+/// A fill target: made in a directory.
 pub struct Row<T: ?Sized> {
     pub name: &'static str,
     pub create: fn(&Path) -> Result<Box<T>>,
-}
-
-impl Row<dyn OrderedMap> {
-    pub fn of<M: OrderedMap + 'static>(name: &'static str) -> Self {
-        Self { name, create: |dir| Ok(Box::new(M::create(dir)?) as Box<dyn OrderedMap>) }
-    }
 }
 
 impl Row<dyn Fill> {
@@ -101,7 +94,6 @@ pub const FLOOR_FRAME: &str = "floor: 64 B in a log";
 pub const FLOOR_PAGE: &str = "floor: 4 KiB in a log";
 pub const FLOOR_REDO: &str = "floor: 16 B per word in a log";
 pub const FLOOR_PAGES: &str = "floor: 4 KiB per word in a log";
-pub const STD_MAP: &str = "std BTreeMap, memory";
 pub const FALLOCATED: &str = "mmap after fallocate";
 pub const FLOOR_OPEN: &str = "floor: open + mmap";
 pub const HEED: &str = "heed (LMDB)";
@@ -148,20 +140,6 @@ pub fn scatter_floors() -> Vec<StoreRow> {
         StoreRow::of::<Log<16, 64>>(FLOOR_REDO).floor(),
         StoreRow::of::<Log<4096, 4096>>(FLOOR_PAGES).floor(),
     ]
-}
-
-pub fn maps() -> Vec<Row<dyn OrderedMap>> {
-    let rows = [
-        Row::<dyn OrderedMap>::of::<StdMap>(STD_MAP),
-        Row::<dyn OrderedMap>::of::<Lmdb>(HEED),
-        Row::<dyn OrderedMap>::of::<Redb>("redb"),
-        Row::<dyn OrderedMap>::of::<Fjall>("fjall"),
-        Row::<dyn OrderedMap>::of::<Sqlite>("SQLite WAL"),
-    ];
-    let rows = rows.into_iter();
-    #[cfg(feature = "ours")]
-    let rows = rows.chain(crate::ours::maps());
-    rows.collect()
 }
 
 pub fn fills() -> Vec<Row<dyn Fill>> {

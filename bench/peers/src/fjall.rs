@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use crate::seam::{Level, OrderedMap, Result, Spec, WordStore, value_of, word_of};
+use crate::seam::{Item, KeptMap, Level, Map, Result, Spec, WordStore, value_of, weight, word_of};
 
 /// Items per batch while a store is made: one batch of everything would double the memory.
 const CREATE_BATCH_COUNT: u64 = 50_000;
@@ -61,25 +61,43 @@ impl WordStore for Fjall {
     }
 }
 
-impl OrderedMap for Fjall {
+impl<T: Item> Map<T> for Fjall {
     fn create(dir: &Path) -> Result<Self> {
         open(dir, Level::PowerSafe, 8)
     }
 
-    fn build(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
+    fn build(&mut self, pairs: &[(T, T)]) -> Result<()> {
         let mut batch = self.db.batch().durability(Some(self.mode));
         for (key, value) in pairs {
-            batch.insert(&self.items, key.to_be_bytes(), value.to_le_bytes());
+            batch.insert(&self.items, key.bytes().as_ref(), value.bytes().as_ref());
         }
         Ok(batch.commit()?)
     }
 
-    fn look_up(&mut self, keys: &[u64]) -> Result<u64> {
+    fn look_up(&mut self, keys: &[T]) -> Result<u64> {
         let mut sum = 0u64;
         for key in keys {
-            let value = self.items.get(key.to_be_bytes())?.ok_or("key is missing")?;
-            sum = sum.wrapping_add(word_of(&value)?);
+            let value = self.items.get(key.bytes())?.ok_or("key is missing")?;
+            sum = sum.wrapping_add(weight(&value));
         }
         Ok(sum)
+    }
+
+    fn iterate(&mut self) -> Result<u64> {
+        let mut sum = 0u64;
+        for item in self.items.iter() {
+            sum = sum.wrapping_add(weight(&item.value()?));
+        }
+        Ok(sum)
+    }
+}
+
+impl<T: Item> KeptMap<T> for Fjall {
+    fn open(dir: &Path) -> Result<Self> {
+        open(dir, Level::PowerSafe, 8)
+    }
+
+    fn update(&mut self, key: &T, value: &T) -> Result<()> {
+        <Self as Map<T>>::build(self, &[(key.clone(), value.clone())])
     }
 }

@@ -6,7 +6,7 @@ use heed::byteorder::BigEndian;
 use heed::types::{Bytes, U64};
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, PutFlags};
 
-use crate::seam::{Level, OrderedMap, Result, Spec, WordStore, value_of, word_of};
+use crate::seam::{Item, KeptMap, Level, Map, Result, Spec, WordStore, value_of, weight, word_of};
 
 type Db = Database<'static, U64<BigEndian>, Bytes>;
 
@@ -73,26 +73,48 @@ impl WordStore for Lmdb {
     }
 }
 
-impl OrderedMap for Lmdb {
+impl<T: Item> Map<T> for Lmdb {
     fn create(dir: &Path) -> Result<Self> {
         open(dir, Level::PowerSafe, 8)
     }
 
-    fn build(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
+    fn build(&mut self, pairs: &[(T, T)]) -> Result<()> {
+        let db = self.db.remap_types::<Bytes, Bytes>();
         let mut wtxn = self.env.write_txn()?;
         for (key, value) in pairs {
-            self.db.put(&mut wtxn, key, &value.to_le_bytes())?;
+            db.put(&mut wtxn, key.bytes().as_ref(), value.bytes().as_ref())?;
         }
         Ok(wtxn.commit()?)
     }
 
-    fn look_up(&mut self, keys: &[u64]) -> Result<u64> {
+    fn look_up(&mut self, keys: &[T]) -> Result<u64> {
+        let db = self.db.remap_types::<Bytes, Bytes>();
         let rtxn = self.env.read_txn()?;
         let mut sum = 0u64;
         for key in keys {
-            let value = self.db.get(&rtxn, key)?.ok_or("key is missing")?;
-            sum = sum.wrapping_add(word_of(value)?);
+            let value = db.get(&rtxn, key.bytes().as_ref())?.ok_or("key is missing")?;
+            sum = sum.wrapping_add(weight(value));
         }
         Ok(sum)
+    }
+
+    fn iterate(&mut self) -> Result<u64> {
+        let db = self.db.remap_types::<Bytes, Bytes>();
+        let rtxn = self.env.read_txn()?;
+        let mut sum = 0u64;
+        for pair in db.iter(&rtxn)? {
+            sum = sum.wrapping_add(weight(pair?.1));
+        }
+        Ok(sum)
+    }
+}
+
+impl<T: Item> KeptMap<T> for Lmdb {
+    fn open(dir: &Path) -> Result<Self> {
+        open(dir, Level::PowerSafe, 8)
+    }
+
+    fn update(&mut self, key: &T, value: &T) -> Result<()> {
+        <Self as Map<T>>::build(self, &[(key.clone(), value.clone())])
     }
 }

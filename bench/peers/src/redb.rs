@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+use redb::{Database, Durability, Key, ReadableDatabase, ReadableTable, TableDefinition, Value};
 
-use crate::seam::{Level, OrderedMap, Result, Spec, WordStore, value_of, word_of};
+use crate::seam::{Item, KeptMap, Level, Map, Result, Spec, WordStore, value_of, weight, word_of};
 
 const VALUES: TableDefinition<u64, &[u8]> = TableDefinition::new("values");
-const WORDS: TableDefinition<u64, u64> = TableDefinition::new("words");
 
 pub struct Redb {
     db: Database,
@@ -57,29 +56,85 @@ impl WordStore for Redb {
     }
 }
 
-impl OrderedMap for Redb {
+/// Items in the form that redb has for them.
+pub trait Stored: Item {
+    type Form: Key + 'static;
+    fn stored(&self) -> <Self::Form as Value>::SelfType<'_>;
+    fn weight_of(form: &<Self::Form as Value>::SelfType<'_>) -> u64;
+}
+
+impl Stored for u64 {
+    type Form = u64;
+
+    fn stored(&self) -> u64 {
+        *self
+    }
+
+    fn weight_of(form: &u64) -> u64 {
+        *form
+    }
+}
+
+impl Stored for String {
+    type Form = &'static str;
+
+    fn stored(&self) -> &str {
+        self
+    }
+
+    fn weight_of(form: &&str) -> u64 {
+        weight(form.as_bytes())
+    }
+}
+
+fn map_of<T: Stored>() -> TableDefinition<'static, T::Form, T::Form> {
+    TableDefinition::new("map")
+}
+
+impl<T: Stored> Map<T> for Redb {
     fn create(dir: &Path) -> Result<Self> {
         let db = Database::create(dir.join("redb"))?;
         Ok(Self { db, durability: Durability::Immediate, value_bytes: 8 })
     }
 
-    fn build(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
+    fn build(&mut self, pairs: &[(T, T)]) -> Result<()> {
         let txn = self.db.begin_write()?;
         {
-            let mut table = txn.open_table(WORDS)?;
+            let mut table = txn.open_table(map_of::<T>())?;
             for (key, value) in pairs {
-                table.insert(*key, *value)?;
+                table.insert(key.stored(), value.stored())?;
             }
         }
         Ok(txn.commit()?)
     }
 
-    fn look_up(&mut self, keys: &[u64]) -> Result<u64> {
-        let table = self.db.begin_read()?.open_table(WORDS)?;
+    fn look_up(&mut self, keys: &[T]) -> Result<u64> {
+        let table = self.db.begin_read()?.open_table(map_of::<T>())?;
         let mut sum = 0u64;
         for key in keys {
-            sum = sum.wrapping_add(table.get(*key)?.ok_or("key is missing")?.value());
+            let value = table.get(key.stored())?.ok_or("key is missing")?;
+            sum = sum.wrapping_add(T::weight_of(&value.value()));
         }
         Ok(sum)
+    }
+
+    fn iterate(&mut self) -> Result<u64> {
+        let table = self.db.begin_read()?.open_table(map_of::<T>())?;
+        let mut sum = 0u64;
+        for pair in table.iter()? {
+            sum = sum.wrapping_add(T::weight_of(&pair?.1.value()));
+        }
+        Ok(sum)
+    }
+}
+
+impl<T: Stored> KeptMap<T> for Redb {
+    fn open(dir: &Path) -> Result<Self> {
+        let db = Database::open(dir.join("redb"))?;
+        Ok(Self { db, durability: Durability::Immediate, value_bytes: 8 })
+    }
+
+    fn update(&mut self, key: &T, value: &T) -> Result<()> {
+        <Self as Map<T>>::build(self, &[(key.clone(), value.clone())])
     }
 }

@@ -1,5 +1,6 @@
 //! The seam: what a peer, or the engine itself, implements to appear in a table.
 
+use std::hash::Hash;
 use std::path::Path;
 
 /// Peers fail in their own ways; the harness only prints the text.
@@ -65,16 +66,68 @@ pub trait WordStore {
     fn commit(&mut self, items: &[u64], value: u64) -> Result<()>;
 }
 
-/// An ordered map from u64 to u64.
-pub trait OrderedMap {
+/// What maps hold, keys and values alike: `u64` or `String`.
+pub trait Item: Clone + Ord + Hash + 'static {
+    type Bytes<'a>: AsRef<[u8]>;
+    /// The item of a number; different numbers give different items.
+    fn of(number: u64) -> Self;
+    /// What stores of bytes keep; it sorts as the items do.
+    fn bytes(&self) -> Self::Bytes<'_>;
+}
+
+impl Item for u64 {
+    type Bytes<'a> = [u8; 8];
+
+    fn of(number: u64) -> Self {
+        number
+    }
+
+    #[inline]
+    fn bytes(&self) -> [u8; 8] {
+        self.to_be_bytes()
+    }
+}
+
+impl Item for String {
+    type Bytes<'a> = &'a [u8];
+
+    fn of(number: u64) -> Self {
+        format!("item {number:016x}")
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+/// What an item's bytes add to the sum that shows that the right items were found.
+#[inline]
+pub fn weight(bytes: &[u8]) -> u64 {
+    bytes.last_chunk::<8>().map_or(0, |last| u64::from_be_bytes(*last))
+}
+
+/// A map from items to items.
+pub trait Map<T> {
     /// An empty map in `dir`.
     fn create(dir: &Path) -> Result<Self>
     where
         Self: Sized;
     /// Inserts the pairs, in this order, in one power-safe transaction.
-    fn build(&mut self, pairs: &[(u64, u64)]) -> Result<()>;
-    /// Looks all keys up in one reader; the wrapping sum of the values found.
-    fn look_up(&mut self, keys: &[u64]) -> Result<u64>;
+    fn build(&mut self, pairs: &[(T, T)]) -> Result<()>;
+    /// Looks all keys up in one reader; the wrapping sum of the weights of the values found.
+    fn look_up(&mut self, keys: &[T]) -> Result<u64>;
+    /// Reads all values in the map's order; the wrapping sum of their weights.
+    fn iterate(&mut self) -> Result<u64>;
+}
+
+/// A map that is still there when its process is not.
+pub trait KeptMap<T>: Map<T> {
+    fn open(dir: &Path) -> Result<Self>
+    where
+        Self: Sized;
+    /// Sets the value of a key that is there, in one power-safe transaction.
+    fn update(&mut self, key: &T, value: &T) -> Result<()>;
 }
 
 /// Something with room to be filled by large stores.

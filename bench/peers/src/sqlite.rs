@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 
-use crate::seam::{Level, OrderedMap, Result, Spec, WordStore, value_of, word_of};
+use crate::seam::{Item, KeptMap, Level, Map, Result, Spec, WordStore, value_of, weight, word_of};
 
 const INSERT: &str = "INSERT INTO items (id, value) VALUES (?1, ?2)";
 const UPDATE: &str = "UPDATE items SET value = ?2 WHERE id = ?1";
@@ -73,31 +74,91 @@ impl WordStore for Sqlite {
     }
 }
 
-impl OrderedMap for Sqlite {
+/// Items in the form that SQLite has for them.
+pub trait Column: Item {
+    const TABLE: &str;
+    fn column(&self) -> ValueRef<'_>;
+    fn weight_of(value: ValueRef<'_>) -> Result<u64>;
+}
+
+impl Column for u64 {
+    const TABLE: &str = "CREATE TABLE items (id INTEGER PRIMARY KEY, value INTEGER)";
+
+    fn column(&self) -> ValueRef<'_> {
+        ValueRef::Integer(*self as i64)
+    }
+
+    fn weight_of(value: ValueRef<'_>) -> Result<u64> {
+        Ok(value.as_i64()? as u64)
+    }
+}
+
+impl Column for String {
+    const TABLE: &str = "CREATE TABLE items (id TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID";
+
+    fn column(&self) -> ValueRef<'_> {
+        ValueRef::Text(self.as_bytes())
+    }
+
+    fn weight_of(value: ValueRef<'_>) -> Result<u64> {
+        Ok(weight(value.as_bytes()?))
+    }
+}
+
+fn sql(value: ValueRef<'_>) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(value)
+}
+
+impl<T: Column> Map<T> for Sqlite {
     fn create(dir: &Path) -> Result<Self> {
         let store = open(dir, Level::PowerSafe, 8)?;
-        create_table(&store)?;
+        store.connection.execute(T::TABLE, [])?;
         Ok(store)
     }
 
-    fn build(&mut self, pairs: &[(u64, u64)]) -> Result<()> {
+    fn build(&mut self, pairs: &[(T, T)]) -> Result<()> {
         let transaction = self.connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached(INSERT)?;
             for (key, value) in pairs {
-                insert.execute(params![*key as i64, *value as i64])?;
+                insert.execute(params![sql(key.column()), sql(value.column())])?;
             }
         }
         Ok(transaction.commit()?)
     }
 
-    fn look_up(&mut self, keys: &[u64]) -> Result<u64> {
+    fn look_up(&mut self, keys: &[T]) -> Result<u64> {
         let mut select = self.connection.prepare_cached(SELECT)?;
         let mut sum = 0u64;
         for key in keys {
-            let value: i64 = select.query_row([*key as i64], |row| row.get(0))?;
-            sum = sum.wrapping_add(value as u64);
+            let mut rows = select.query(params![sql(key.column())])?;
+            let row = rows.next()?.ok_or("key is missing")?;
+            sum = sum.wrapping_add(T::weight_of(row.get_ref(0)?)?);
         }
         Ok(sum)
+    }
+
+    fn iterate(&mut self) -> Result<u64> {
+        let mut all = self.connection.prepare_cached("SELECT value FROM items ORDER BY id")?;
+        let mut rows = all.query([])?;
+        let mut sum = 0u64;
+        while let Some(row) = rows.next()? {
+            sum = sum.wrapping_add(T::weight_of(row.get_ref(0)?)?);
+        }
+        Ok(sum)
+    }
+}
+
+impl<T: Column> KeptMap<T> for Sqlite {
+    fn open(dir: &Path) -> Result<Self> {
+        open(dir, Level::PowerSafe, 8)
+    }
+
+    fn update(&mut self, key: &T, value: &T) -> Result<()> {
+        let mut update = self.connection.prepare_cached(UPDATE)?;
+        match update.execute(params![sql(key.column()), sql(value.column())])? {
+            1 => Ok(()),
+            _ => Err("key is missing".into()),
+        }
     }
 }

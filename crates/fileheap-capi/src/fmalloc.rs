@@ -116,7 +116,9 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
     let or = |number, default| if number == 0 { default } else { number };
     let mut options = Options::new();
     options = durability(said.durability)?.into_iter().fold(options, Options::durability);
-    options = options.limit_bytes(or(said.limit_bytes, 1 << 40));
+    if said.limit_bytes != 0 {
+        options = options.limit_bytes(said.limit_bytes);
+    }
     let (opened, _) = Heap::open_or_create(arguments::path(path)?, &options)?;
     let heap = heap::admit(opened)? as usize;
     let ready = table::state(heap).and_then(|state| {

@@ -51,13 +51,13 @@ fn micros(begun: Instant) -> f64 {
 }
 
 fn open_cost(path: &Path) -> f64 {
-    let made = LinuxHost::create(path, MIB, 0o600).unwrap();
+    LinuxHost::create(path, MIB, 0o600).unwrap().publish().unwrap();
     let begun = Instant::now();
     let host = LinuxHost::open(path, true).unwrap();
     let view = host.map(&placement(Capture::Auto)).unwrap();
     view.extend(MIB).unwrap();
     let cost = micros(begun);
-    made.remove().unwrap();
+    std::fs::remove_file(path).unwrap();
     cost
 }
 
@@ -114,7 +114,6 @@ fn harvests(path: &Path, bytes: u64, capture: Capture, cold: bool) {
         bytes / MIB,
         view.capture_name(),
     );
-    host.remove().unwrap();
 }
 
 fn fill(path: &Path, way: u32) -> f64 {
@@ -139,6 +138,5 @@ fn fill(path: &Path, way: u32) -> f64 {
     }
     let speed = (1024 * MIB) as f64 / 1e9 / begun.elapsed().as_secs_f64();
     drop(view);
-    host.remove().unwrap();
     speed
 }

@@ -70,7 +70,9 @@ fn limits_are_errors() {
         }
     };
     assert_eq!(error.kind(), ErrorKind::LimitReached);
-    assert!(error.to_string().contains("a.heap"), "{error}");
+    for part in ["a.heap", "8388608", "reopen with a larger limit_bytes"] {
+        assert!(error.to_string().contains(part), "{part} is missing in {error}");
+    }
     refused(txn.alloc(8, 3), ErrorKind::InvalidArgument, &["a.heap"]);
     refused(txn.free(12345), ErrorKind::BadPointer, &["a.heap"]);
     txn.abort().unwrap();

@@ -1,107 +1,18 @@
 //! An abort whose mapping does not obey: nobody reads what was never committed.
 
-use std::io;
-use std::ops::Range;
-use std::path::PathBuf;
+mod common;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
-use fileheap_core::format::INITIAL_BYTES;
-use fileheap_core::os::ram::{RamDisk, RamHost};
-use fileheap_core::os::{Board, File, Host, Placement, View};
+use common::brittle::{BrittleHost, Faults};
+use fileheap_core::os::ram::RamDisk;
 use fileheap_core::{ErrorKind, Heap, Options, Result};
-
-/// Calls that may still fail, of each kind.
-#[derive(Default)]
-struct Faults {
-    discards: AtomicU64,
-    harvests: AtomicU64,
-}
-
-fn strike(left: &AtomicU64) -> io::Result<()> {
-    match left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
-        Ok(_) => Err(io::Error::from_raw_os_error(libc::ENOMEM)),
-        Err(_) => Ok(()),
-    }
-}
-
-struct BrittleHost(RamHost, Arc<Faults>);
-
-impl Host for BrittleHost {
-    fn data(&self) -> &Arc<dyn File> {
-        self.0.data()
-    }
-    fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>> {
-        self.0.log(which, create)
-    }
-    fn remove_log(&self, which: usize) -> io::Result<()> {
-        self.0.remove_log(which)
-    }
-    fn sync_folder(&self) -> io::Result<()> {
-        self.0.sync_folder()
-    }
-    fn map(&self, placement: &Placement) -> io::Result<Box<dyn View>> {
-        Ok(Box::new(BrittleView(self.0.map(placement)?, self.1.clone())))
-    }
-    fn board(&self) -> &dyn Board {
-        self.0.board()
-    }
-    fn path(&self) -> &PathBuf {
-        self.0.path()
-    }
-}
-
-struct BrittleView(Box<dyn View>, Arc<Faults>);
-
-impl View for BrittleView {
-    fn base(&self) -> *mut u8 {
-        self.0.base()
-    }
-    fn reserved_bytes(&self) -> u64 {
-        self.0.reserved_bytes()
-    }
-    fn extend(&self, bytes: u64) -> io::Result<()> {
-        self.0.extend(bytes)
-    }
-    fn retract(&self, bytes: u64) -> io::Result<()> {
-        self.0.retract(bytes)
-    }
-    fn share(&self, range: Range<u64>) -> io::Result<()> {
-        self.0.share(range)
-    }
-    fn unshare(&self, range: Range<u64>) -> io::Result<()> {
-        self.0.unshare(range)
-    }
-    fn settle(&self, range: Range<u64>) -> io::Result<()> {
-        self.0.settle(range)
-    }
-    fn harvest(&self, dirty: &mut Vec<Range<u64>>) -> io::Result<()> {
-        strike(&self.1.harvests)?;
-        self.0.harvest(dirty)
-    }
-    fn note_stores(&self, range: Range<u64>) {
-        self.0.note_stores(range);
-    }
-    fn set_writable(&self, writable: bool) -> io::Result<()> {
-        self.0.set_writable(writable)
-    }
-    fn discard(&self, range: Range<u64>) -> io::Result<()> {
-        strike(&self.1.discards)?;
-        self.0.discard(range)
-    }
-    fn prefault(&self, range: Range<u64>) {
-        self.0.prefault(range);
-    }
-    fn capture_name(&self) -> &'static str {
-        self.0.capture_name()
-    }
-}
 
 /// A heap with two words far apart that are committed as 1, and a way to let its mapping fail.
 fn heap() -> (Heap, Arc<Faults>, [u64; 2]) {
-    let disk = RamDisk::new();
     let faults = Arc::new(Faults::default());
-    let host = BrittleHost(RamHost::create(&disk, INITIAL_BYTES).unwrap(), faults.clone());
+    let host = BrittleHost::create(&RamDisk::new(), &faults);
     let options = Options::new().limit_bytes(16 << 20);
     let heap = Heap::create_on(Box::new(host), &options).unwrap();
     let txn = heap.begin_write().unwrap();

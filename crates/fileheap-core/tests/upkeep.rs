@@ -46,8 +46,8 @@ fn backups_of_a_working_heap_are_consistent() {
     }
     worker.kill();
     clean(&heap);
-    let partial = |f: fs::DirEntry| f.file_name().to_string_lossy().contains("partial");
-    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| partial(f.unwrap())));
+    let hidden = |f: fs::DirEntry| f.file_name().to_string_lossy().starts_with(".fileheap");
+    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| hidden(f.unwrap())));
 }
 
 /// The same number in two places far apart, and something that comes and goes.
@@ -79,6 +79,20 @@ fn pair(heap: &Heap) -> (u64, u64) {
         word(read.bytes(at + 39_000, 8).unwrap())
     };
     (value(1), value(2))
+}
+
+#[test]
+fn compaction_keeps_owner_and_mode() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let scratch = Scratch::new("compact-rights");
+    let path = scratch.closed("a.heap");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+    // Only root can give a file away; for others the owner is the same in any case.
+    let given = chown(&path, Some(12_345), Some(12_346)).is_ok();
+    Heap::compact(&path, &Options::new()).unwrap();
+    let found = fs::metadata(&path).unwrap();
+    assert_eq!(found.mode() & 0o7777, 0o664);
+    assert!(!given || (found.uid(), found.gid()) == (12_345, 12_346));
 }
 
 #[test]

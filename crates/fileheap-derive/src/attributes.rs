@@ -23,8 +23,9 @@ pub fn read(input: &DeriveInput) -> Result<Said> {
                 said.version = meta.value()?.parse::<LitInt>()?.base10_parse()?;
             } else if meta.path.is_ident("name") {
                 let name = meta.value()?.parse::<LitStr>()?;
-                if name.value().is_empty() || name.value().contains([' ', ':', '\n', '<']) {
-                    let text = "a name in a shape is one word, without `:` or `<`";
+                if !is_word(&name.value()) {
+                    let text = "a name in a shape is a word of letters, digits, `_`, `-` and `.`, \
+                                and begins with a letter or `_`";
                     return Err(syn::Error::new(name.span(), text));
                 }
                 said.name = name.value();
@@ -38,6 +39,11 @@ pub fn read(input: &DeriveInput) -> Result<Said> {
         })?;
     }
     Ok(said)
+}
+
+fn is_word(name: &str) -> bool {
+    let begins = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    begins && name.chars().all(|it| it.is_alphanumeric() || matches!(it, '_' | '-' | '.'))
 }
 
 /// What fixes the layout of an enum: its `#[repr(..)]`, if that does.

@@ -89,7 +89,8 @@ fn name(input: &DeriveInput, said: &Said) -> TokenStream {
             }
             syn::GenericParam::Const(param) => {
                 let ident = &param.ident;
-                parts.push(quote!(::std::string::ToString::to_string(&#ident)));
+                // As in the source: a character may be a comma, or end a line.
+                parts.push(quote!(::std::format!("{:?}", #ident)));
             }
         }
     }
@@ -116,13 +117,14 @@ fn lines(input: &DeriveInput) -> TokenStream {
             let repr = attributes::fixed_layout(input);
             let repr = format!("represented as {}", repr.as_deref().unwrap_or("its numbers"));
             let lines = data.variants.iter().map(|variant| {
-                let name = variant.ident.to_string();
+                let name = plain(&variant.ident);
                 if variant.fields.is_empty() {
                     let ident = &variant.ident;
                     // Where no variant carries data the number is known here.
                     return match data.variants.iter().all(|variant| variant.fields.is_empty()) {
                         true => quote! {
-                            block.fact(&::std::format!("{} = {}", #name, Self::#ident as i128));
+                            let number = Self::#ident as ::core::primitive::i128;
+                            block.fact(&::std::format!("{} = {}", #name, number));
                         },
                         false => numbered(&name, variant),
                     };
@@ -148,16 +150,21 @@ fn numbered(name: &str, variant: &syn::Variant) -> TokenStream {
     match &variant.discriminant {
         None => quote!(block.fact(#name);),
         Some((_, number)) => quote! {
-            block.fact(&::std::format!("{} = {}", #name, (#number) as i128));
+            block.fact(&::std::format!("{} = {}", #name, (#number) as ::core::primitive::i128));
         },
     }
 }
 
 fn member_name(member: &Member) -> String {
     match member {
-        Member::Named(ident) => ident.to_string().trim_start_matches("r#").to_owned(),
+        Member::Named(ident) => plain(ident),
         Member::Unnamed(index) => index.index.to_string(),
     }
+}
+
+/// An identifier without the `r#` that some editions want.
+fn plain(ident: &syn::Ident) -> String {
+    ident.to_string().trim_start_matches("r#").to_owned()
 }
 
 /// For each field a function that compiles only if the field's type at another lifetime is what the

@@ -139,7 +139,7 @@ unsafe impl<T: Persist> Persist for Box<'_, T> {
         if book.knows::<Self>() {
             return;
         }
-        book.define::<Self>(1, |_| ());
+        book.define::<Self>(1, |block| block.fact("an owning pointer"));
         T::define(book);
     }
 }

@@ -42,7 +42,7 @@ macro_rules! pass_on {
 }
 
 impl<R: Persist> Options<R> {
-    /// The defaults: writable, power-safe, 1 TiB at most.
+    /// The defaults: writable, power-safe, 1 TiB at most if the heap is new.
     #[must_use]
     pub fn new() -> Self {
         let engine = fileheap_core::Options::new();
@@ -54,7 +54,10 @@ impl<R: Persist> Options<R> {
     pass_on! {
         /// Opens for reading only: `write` is an error.
         read_only();
-        /// The file never grows beyond this. Recorded at creation; 8 TiB at most.
+        /// The file never grows beyond this, 8 TiB at most: a new heap records it, else 1 TiB.
+        /// Opening with another limit records that one, larger or smaller. That fails with
+        /// `Busy` while anybody else has the heap open, with `InvalidArgument` if the file is
+        /// longer already. Not given, the heap keeps its limit; for reading it means nothing.
         limit_bytes(bytes: u64);
         /// The address that the heap is to have, instead of one chosen at creation.
         base(address: u64);
@@ -92,9 +95,8 @@ impl<R: Persist> Options<R> {
         path: impl AsRef<Path>,
         init: impl for<'x> FnOnce(Alloc<'x>) -> R::At<'x>,
     ) -> Result<Heap<R>> {
-        let path = path.as_ref();
         let core = Core::create(path, &self.engine)?;
-        let mut rootless = Rootless(Some(path));
+        let mut rootless = Rootless(Some(core.clone()));
         let heap = Self::with_root(core, init)?;
         rootless.0 = None;
         Ok(heap)
@@ -112,11 +114,14 @@ impl<R: Persist> Options<R> {
         path: impl AsRef<Path>,
         init: impl for<'x> FnOnce(Alloc<'x>) -> R::At<'x>,
     ) -> Result<Heap<R>> {
-        let (core, _) = Core::open_or_create(path, &self.engine)?;
+        let (core, is_new) = Core::open_or_create(path, &self.engine)?;
         if roots::entry(core.begin_read()?.catalog(), roots::MAIN)?.is_some() {
             return self.attach(core);
         }
-        Self::with_root(core, init)
+        let mut rootless = Rootless(is_new.then(|| core.clone()));
+        let heap = Self::with_root(core, init)?;
+        rootless.0 = None;
+        Ok(heap)
     }
 
     /// Makes a heap on a host of the caller's: for tests and simulation.
@@ -175,14 +180,15 @@ impl<R: Persist> Default for Options<R> {
     }
 }
 
-/// A new file that did not get its root, and would only be in the way of the next try.
-struct Rootless<'a>(Option<&'a Path>);
+/// A new file that did not get its root, and would only be in the way of the next try. Somebody may
+/// have opened it meanwhile and given it one: then it stays.
+struct Rootless(Option<Core>);
 
-impl Drop for Rootless<'_> {
+impl Drop for Rootless {
     fn drop(&mut self) {
-        if let Some(path) = self.0 {
+        if let Some(core) = self.0.take() {
             // The error or panic under way is the one to tell.
-            let _ = std::fs::remove_file(path);
+            let _ = core.discard();
         }
     }
 }

@@ -21,6 +21,10 @@ use crate::shape::Book;
 /// The lifetime is that of the access through which the value was got. It is what keeps memory of
 /// the file from outliving the transaction that it was allocated in.
 ///
+/// Dropping boxes in boxes recurses, as with std: a chain of hundreds of thousands overflows the
+/// stack, which ends the process (and undoes its transaction). Take long chains apart in a loop, or
+/// link them with [`Rel`](crate::Rel) or with indices into a vector.
+///
 /// # Safety
 /// For who implements it by hand, all of these hold:
 /// - A value means the same in another process and after a restart: it holds no pointer, except
@@ -31,7 +35,8 @@ use crate::shape::Book;
 ///   same for all of them, and `At<'x>` is invariant under `At`: `T::At<'x>::At<'y>` is
 ///   `T::At<'y>`. A field that owns file memory never has another lifetime.
 /// - `ANYWHERE` is true only if no address is in it.
-/// - `name` and `define` tell the layout completely: types of one text have one layout.
+/// - `name` and `define` tell the layout completely: types of one text have one layout. `define`
+///   begins with a call to one method of the book, and calls that of each type in it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot live in a heap file",
     label = "`Persist` is not implemented for this",
@@ -64,10 +69,12 @@ macro_rules! plain {
             const ANYWHERE: bool = true;
 
             fn name() -> String {
-                stringify!($type).rsplit("::").next().unwrap_or_default().trim().to_owned()
+                plain_name(stringify!($type))
             }
 
-            fn define(_: &mut Book) {}
+            fn define(book: &mut Book) {
+                book.meet::<Self>();
+            }
         }
     )*};
 }
@@ -133,7 +140,9 @@ unsafe impl<T: Persist> Persist for std::marker::PhantomData<T> {
         format!("PhantomData<{}>", T::name())
     }
 
-    fn define(_: &mut Book) {}
+    fn define(book: &mut Book) {
+        book.meet::<Self>();
+    }
 }
 
 // SAFETY: repr(transparent).
@@ -146,6 +155,7 @@ unsafe impl<T: Persist> Persist for std::num::Wrapping<T> {
     }
 
     fn define(book: &mut Book) {
+        book.meet::<Self>();
         T::define(book);
     }
 }
@@ -160,6 +170,7 @@ unsafe impl<T: Persist> Persist for std::cmp::Reverse<T> {
     }
 
     fn define(book: &mut Book) {
+        book.meet::<Self>();
         T::define(book);
     }
 }
@@ -174,6 +185,7 @@ unsafe impl<T: Persist, const N: usize> Persist for [T; N] {
     }
 
     fn define(book: &mut Book) {
+        book.meet::<Self>();
         T::define(book);
     }
 }
@@ -212,7 +224,9 @@ unsafe impl Persist for () {
         "()".into()
     }
 
-    fn define(_: &mut Book) {}
+    fn define(book: &mut Book) {
+        book.meet::<Self>();
+    }
 }
 
 macro_rules! tuples {

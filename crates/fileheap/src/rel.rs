@@ -15,18 +15,23 @@ use crate::here::Alloc;
 use crate::shape::{Book, Shape};
 use crate::{Persist, Read, Write, roots};
 
-/// What lies before a value that Rels point at.
+/// What lies before the place that Rels point at.
 #[repr(C)]
 struct Head {
-    /// Where the allocation begins.
+    /// Where its allocation begins.
     cell: u64,
     /// The type's.
     fingerprint: u64,
     /// The Rels'; 0 once the value was taken.
     stamp: u64,
+    /// Where the value is: behind the head, or, if it is large, in an allocation of its own.
+    value: u64,
 }
 
 const HEAD_BYTES: u64 = size_of::<Head>() as u64;
+/// From this size on a value lies apart from its head: what the largest allocations were filled
+/// with may stay in the file when the transaction aborts, and a head must not.
+const APART_BYTES: usize = 1 << 20;
 
 /// Points at a `T` that lies in the heap by itself.
 ///
@@ -83,11 +88,16 @@ unsafe impl<T: Persist> Persist for Rel<T> {
             return;
         }
         book.define::<Self>(1, |block| {
+            block.fact("a stamped offset"); // no derived type says this: a stamp cannot be read
             block.field::<u64>("offset", offset_of!(Self, offset));
             block.field::<u64>("stamp", offset_of!(Self, stamp));
         });
         T::define(book);
     }
+}
+
+const fn is_apart<T>() -> bool {
+    size_of::<T>() >= APART_BYTES
 }
 
 /// Numbers that nobody can guess, and that do not come twice.
@@ -109,10 +119,16 @@ impl<'x> Alloc<'x> {
         roots::must_be_in_place::<T>(&current.space.core)?;
         let placed = |error: Error| error.at(current.space.core.path());
         let txn = current.txn();
-        let (offset, cell) = roots::store::<T>(txn, HEAD_BYTES, value).map_err(placed)?;
+        let (offset, cell, value) = if is_apart::<T>() {
+            let (offset, cell) = roots::store::<()>(txn, HEAD_BYTES, ()).map_err(placed)?;
+            (offset, cell, roots::store::<T>(txn, 0, value).map_err(placed)?.0)
+        } else {
+            let (offset, cell) = roots::store::<T>(txn, HEAD_BYTES, value).map_err(placed)?;
+            (offset, cell, offset)
+        };
         let stamp = new_stamp();
-        let head = Head { cell, fingerprint: Shape::of::<T>().fingerprint, stamp };
-        // SAFETY: `store` left this much room before the value, aligned to 16.
+        let head = Head { cell, fingerprint: Shape::of::<T>().fingerprint, stamp, value };
+        // SAFETY: `store` left this much room before the offset, aligned to 16.
         unsafe { txn.resolve(offset - HEAD_BYTES).cast::<Head>().write(head) };
         Ok(Rel { offset, stamp, target: PhantomData })
     }
@@ -125,10 +141,13 @@ impl<'x> Alloc<'x> {
         let head = rel.head(&current.space.core, txn.memory())?;
         // SAFETY: a T, as its head says, which nobody has a reference to: those are got through
         // the guard, which the Alloc holds borrowed.
-        let value = unsafe { txn.resolve(rel.offset).cast::<T::At<'x>>().read() };
+        let value = unsafe { txn.resolve(head.value).cast::<T::At<'x>>().read() };
         // SAFETY: checked by `head`; wiped, so that no later use finds it.
-        unsafe { txn.resolve(rel.offset - HEAD_BYTES).cast::<[u64; 3]>().write_volatile([0; 3]) };
+        unsafe { txn.resolve(rel.offset - HEAD_BYTES).cast::<[u64; 4]>().write_volatile([0; 4]) };
         txn.free(head.cell)?;
+        if is_apart::<T>() {
+            txn.free(head.value)?;
+        }
         Ok(value)
     }
 }
@@ -137,8 +156,8 @@ impl<T: Persist> Rel<T> {
     /// The value.
     pub fn get<'g, G: Guard>(self, guard: &'g G) -> Result<&'g T::At<'g>> {
         let (core, memory) = guard.look();
-        self.head(core, memory)?;
-        let value = roots::place::<T>(memory, self.offset)?;
+        let head = self.head(core, memory)?;
+        let value = roots::place::<T>(memory, head.value)?;
         // SAFETY: a T, as its head says; changed only through an exclusive borrow of the guard.
         Ok(unsafe { value.cast().as_ref() })
     }
@@ -146,8 +165,8 @@ impl<T: Persist> Rel<T> {
     /// The value, to change it.
     pub fn get_mut<'g, R: Persist>(self, guard: &'g mut Write<R>) -> Result<&'g mut T::At<'g>> {
         let (core, memory) = guard.look();
-        self.head(core, memory)?;
-        let value = roots::place::<T>(memory, self.offset)?;
+        let head = self.head(core, memory)?;
+        let value = roots::place::<T>(memory, head.value)?;
         // SAFETY: a T, as its head says; the guard is borrowed exclusively.
         Ok(unsafe { value.cast().as_mut() })
     }

@@ -48,8 +48,7 @@ impl Shape {
         let first = format!("{} v", T::name());
         if !book.text.starts_with(&first) {
             // A number, an array: it has no block of its own.
-            let rest = std::mem::take(&mut book.text);
-            book.seen.clear();
+            let rest = std::mem::take(&mut book).text;
             book.define::<T>(1, |_| ());
             book.text.push_str(&rest);
         }
@@ -68,30 +67,64 @@ pub(crate) fn fingerprint(text: &str) -> u64 {
 }
 
 /// Where a shape is written down, type by type. Types call it in [`Persist::define`].
+///
+/// Lines of fields name their types. Where two types have one name (of two modules, say), the
+/// second is `Item #2`, and from then on each meeting with either says which of them it is: so that
+/// types that changed places are another text.
 #[derive(Default)]
 pub struct Book {
     text: String,
-    seen: Vec<TypeId>,
+    /// The types met so far, under their names.
+    met: HashMap<String, Vec<TypeId>>,
 }
 
 impl Book {
     /// Writes the block of type `T`, unless it is there already. `version` is that of its meaning,
     /// for changes that its fields do not show.
     pub fn define<T: Persist>(&mut self, version: u32, describe: impl FnOnce(&mut Block<'_>)) {
-        let id = TypeId::of::<T::At<'static>>();
-        if self.seen.contains(&id) {
+        if self.knows::<T>() {
             return;
         }
-        self.seen.push(id);
         let (bytes, align) = (size_of::<T>(), align_of::<T>());
-        self.line(&format!("{} v{version}: {bytes} bytes, aligned to {align}", T::name()));
+        let title = self.enter::<T>();
+        self.line(&format!("{title} v{version}: {bytes} bytes, aligned to {align}"));
         describe(&mut Block { book: self });
     }
 
-    /// Whether `T` has its block: a type that may contain itself need not go further.
+    /// Meets a type whose name tells all of its layout: it has no block.
+    pub fn meet<T: Persist>(&mut self) {
+        if self.knows::<T>() {
+            return;
+        }
+        let title = self.enter::<T>();
+        if title != T::name() {
+            self.line(&title);
+        }
+    }
+
+    /// Whether `T` was met: a type that may contain itself need not go further. Asked once for each
+    /// time it is met.
     #[must_use]
-    pub fn knows<T: Persist>(&self) -> bool {
-        self.seen.contains(&TypeId::of::<T::At<'static>>())
+    pub fn knows<T: Persist>(&mut self) -> bool {
+        let name = T::name();
+        let id = TypeId::of::<T::At<'static>>();
+        let types = self.met.get(&name).map_or(&[][..], |types| types);
+        let Some(at) = types.iter().position(|it| *it == id) else { return false };
+        if types.len() > 1 {
+            self.line(&format!("{name} #{} again", at + 1));
+        }
+        true
+    }
+
+    /// Notes a new type; returns its name, numbered where another one has that already.
+    fn enter<T: Persist>(&mut self) -> String {
+        let name = T::name();
+        let types = self.met.entry(name.clone()).or_default();
+        types.push(TypeId::of::<T::At<'static>>());
+        match types.len() {
+            1 => name,
+            count => format!("{name} #{count}"),
+        }
     }
 
     fn line(&mut self, line: &str) {

@@ -113,3 +113,61 @@ fn targets_own_memory_and_may_be_aligned() {
     assert_eq!(format!("{:?}", after.names), format!("{:?}", before.names));
     clean(&heap);
 }
+
+/// Large enough that its memory is filled in the file itself.
+#[derive(Persist)]
+struct Large<'h> {
+    owned: Vec<'h, u64>,
+    rest: [u8; 136 << 20],
+}
+
+/// What such an allocation was filled with stays when its transaction aborts; its head must not.
+#[test]
+fn a_large_value_whose_transaction_aborted_is_gone() {
+    let body = || {
+        let scratch = Scratch::new("large");
+        let heap = Heap::<Vec<u8>>::create(scratch.file("a.heap"), |alloc| alloc.vec()).unwrap();
+        let make = |alloc: fileheap::Alloc<'_>| {
+            alloc.make::<Large>(Large { owned: alloc.vec_from([1, 2]), rest: [7; 136 << 20] })
+        };
+        let mut guard = heap.write().unwrap();
+        let gone = make(guard.split().1).unwrap();
+        assert_eq!(gone.get(&guard).unwrap().rest[1000], 7);
+        guard.abort().unwrap();
+        // The same memory becomes something else, which nobody fills.
+        heap.update(|root, alloc| *root = alloc.vec_with_capacity(300 << 20)).unwrap();
+        refused(gone.get(&heap.read().unwrap()), ErrorKind::BadPointer, &["Large"]);
+        heap.update(|root, alloc| *root = alloc.vec()).unwrap();
+        let live = heap.try_update(|_, alloc| make(alloc)).unwrap();
+        assert_eq!(live.get(&heap.read().unwrap()).unwrap().owned[..], [1, 2]);
+        let before = heap.stat().unwrap().alloc.live_bytes;
+        heap.update(|_, alloc| drop(alloc.take(live).unwrap())).unwrap();
+        refused(live.get(&heap.read().unwrap()), ErrorKind::BadPointer, &["Large"]);
+        assert!(heap.stat().unwrap().alloc.live_bytes + (136 << 20) <= before);
+        clean(&heap);
+    };
+    // Values pass over the stack on their way.
+    std::thread::Builder::new().stack_size(2 << 30).spawn(body).unwrap().join().unwrap();
+}
+
+/// Nor does a head that came to lie where such an allocation was, in the same transaction.
+#[test]
+fn values_in_what_a_large_allocation_left_are_gone_with_their_transaction() {
+    const LARGE: usize = 300 << 20;
+    type Half = [u8; 500_000];
+    let scratch = Scratch::new("left");
+    let heap = Heap::<Vec<u8>>::create(scratch.file("a.heap"), |alloc| alloc.vec()).unwrap();
+    let mut guard = heap.write().unwrap();
+    let alloc = guard.split().1;
+    let large = alloc.vec_with_capacity::<u8>(LARGE);
+    let first = large.as_ptr() as usize;
+    drop(large);
+    let made: [Rel<Half>; 150] = std::array::from_fn(|_| alloc.make::<Half>([7; 500_000]).unwrap());
+    let address = |rel: &Rel<Half>| rel.get(&guard).unwrap().as_ptr() as usize;
+    let inside = made.iter().filter(|rel| (first..first + LARGE).contains(&address(rel)));
+    assert!(inside.count() > 50, "the memory was not used again");
+    guard.abort().unwrap();
+    heap.update(|root, alloc| *root = alloc.vec_with_capacity(400 << 20)).unwrap();
+    let read = heap.read().unwrap();
+    assert!(made.iter().all(|rel| rel.get(&read).is_err()));
+}

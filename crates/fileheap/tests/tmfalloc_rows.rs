@@ -219,19 +219,49 @@ fn row_limit_is_kept_and_a_shrink_below_what_is_used_refused() {
     let scratch = Scratch::new("row-limit");
     let path = scratch.file("a.heap");
     let heap = Heap::<Store>::options().limit_bytes(8 << 20).create(&path, empty).unwrap();
-    let fill = |bytes| heap.update(move |root, _| root.map.clear_and_fill(bytes));
-    fill(4 << 20).unwrap();
-    refused(fill(16 << 20), ErrorKind::LimitReached, &["a.heap", "cannot grow"]);
+    let fill = |heap: &Heap<Store<'static>>, bytes| {
+        heap.update(move |root, _| root.map.clear_and_fill(bytes))
+    };
+    fill(&heap, 4 << 20).unwrap();
+    refused(fill(&heap, 16 << 20), ErrorKind::LimitReached, &["a.heap", "cannot grow"]);
     drop(heap);
-    // The limit is the file's: what a later opening asks for neither cuts the heap nor lifts it.
-    let heap = Heap::<Store>::options().limit_bytes(1 << 20).open(&path).unwrap();
+    let smaller = Heap::<Store>::options().limit_bytes(1 << 20).open(&path);
+    refused(smaller, ErrorKind::InvalidArgument, &["a.heap", "1048576", "the file has"]);
+    // Who gives none leaves the limit as it is.
+    let heap = open(&scratch);
+    refused(fill(&heap, 16 << 20), ErrorKind::LimitReached, &["reopen with a larger limit_bytes"]);
     assert_eq!(heap.read().unwrap().map[&0].len(), 4 << 20);
     drop(heap);
     let none = Heap::<Store>::options().limit_bytes(4096).create(scratch.file("b.heap"), empty);
     refused(none, ErrorKind::InvalidArgument, &["limit"]);
 }
 
-/// What the row above fills with.
+#[test]
+fn row_expansion_by_reopening_with_a_larger_limit() {
+    let scratch = Scratch::new("row-larger-limit");
+    let path = scratch.file("a.heap");
+    let with = |bytes| Heap::<Store>::options().limit_bytes(bytes);
+    let heap = with(8 << 20).create(&path, empty).unwrap();
+    let fill = |heap: &Heap<Store<'static>>, bytes| {
+        heap.update(move |root, _| root.map.clear_and_fill(bytes))
+    };
+    fill(&heap, 4 << 20).unwrap();
+    let address = heap.read().unwrap().map[&0].as_ptr() as usize;
+    refused(fill(&heap, 16 << 20), ErrorKind::LimitReached, &["larger limit_bytes"]);
+    refused(with(64 << 20).open(&path), ErrorKind::Busy, &["a.heap", "8388608", "67108864"]);
+    drop(heap);
+    let heap = with(64 << 20).open(&path).unwrap();
+    assert_eq!(heap.read().unwrap().map[&0].as_ptr() as usize, address);
+    fill(&heap, 16 << 20).unwrap();
+    drop(heap);
+    let heap = open(&scratch);
+    assert_eq!(heap.read().unwrap().map[&0].len(), 16 << 20);
+    fill(&heap, 20 << 20).unwrap();
+    refused(fill(&heap, 64 << 20), ErrorKind::LimitReached, &["67108864"]);
+    clean(&heap);
+}
+
+/// What the rows above fill with.
 trait Fill {
     fn clear_and_fill(&mut self, bytes: usize);
 }

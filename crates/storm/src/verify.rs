@@ -16,22 +16,10 @@ pub fn run(dir: &Path) -> std::result::Result<(), String> {
     crate::work::say(&format!("recovered {commit}\nfindings {}\n", findings.len()))
 }
 
-/// Whether a file is what an interrupted creation leaves: nothing, or no magic yet.
-pub fn is_unborn(path: &Path) -> bool {
-    use std::io::Read;
-    let mut head = [0; 8192];
-    let opened = std::fs::File::open(path);
-    let read = opened.and_then(|mut file| file.read(&mut head));
-    read.is_ok_and(|got| head[..got].iter().all(|&byte| byte == 0))
-}
-
 fn look(dir: &Path) -> Result<(u64, Vec<String>)> {
     let path = crate::heap_path(dir);
     let heap = match Heap::open(&path, &Options::new()) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok((0, Vec::new())),
-        Err(error) if error.kind() == ErrorKind::NotAHeap && is_unborn(&path) => {
-            return Ok((0, Vec::new()));
-        }
         opened => opened?,
     };
     let mut findings: Vec<String> = heap

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fileheap_core::catalog::{OrderedMap, RecordNew, Root};
 use fileheap_core::format::RecordState;
-use fileheap_core::{Durability, ErrorKind, Heap, Options, Wait, WriteTxn};
+use fileheap_core::{Durability, Heap, Options, Wait, WriteTxn};
 
 use crate::fill::{HEAD_BYTES, Identity, Random};
 use crate::layout::*;
@@ -51,17 +51,10 @@ impl Style {
     }
 }
 
-/// Opens the heap of a folder, or makes it. A creation that was cut off is begun again.
+/// Opens the heap of a folder, or makes it.
 pub fn open(dir: &Path, options: &Options) -> Result<Heap, String> {
-    let path = crate::heap_path(dir);
-    match Heap::open_or_create(&path, options) {
-        Err(error) if error.kind() == ErrorKind::NotAHeap && crate::verify::is_unborn(&path) => {
-            std::fs::remove_file(&path).map_err(|error| error.to_string())?;
-            Heap::create(&path, options)
-        }
-        opened => opened.map(|(heap, _)| heap),
-    }
-    .map_err(|error| error.to_string())
+    let opened = Heap::open_or_create(crate::heap_path(dir), options);
+    opened.map(|(heap, _)| heap).map_err(|error| error.to_string())
 }
 
 pub fn run(dir: &Path, style: &Style) -> Result<(), String> {

@@ -86,6 +86,11 @@ const fn probe(number: &'static str, claim: &'static str, run: Run) -> Probe {
     Probe { number, claim, run }
 }
 
+/// The release of the running kernel.
+pub fn kernel() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_string()
+}
+
 /// All probes in the order of their numbers.
 pub const PROBES: &[Probe] = &[
     probe("A1", "unstored private pages show later pwrites", memory::clean_private_follows),
@@ -108,4 +113,5 @@ pub const PROBES: &[Probe] = &[
     probe("A18", "shrinking a mapped file destroys private pages", memory::shrink_destroys),
     probe("A19", "a range turns shared and back in place", memory::share_and_back),
     probe("A20", "a forked child's private stores are its own", process::fork_private),
+    probe("A21", "a file gets its name late, never another's place", space::late_name),
 ];

@@ -13,7 +13,7 @@ const SHARED: i32 = libc::MAP_SHARED;
 const NORESERVE: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
 const TIB: usize = 1 << 40;
 /// The first address slot the engine uses on x86-64.
-const SLOT: usize = 0x5a00_0000_0000;
+const SLOT: usize = 0x4000_0000_0000;
 
 pub fn clean_private_follows(dir: &Path) -> io::Result<Outcome> {
     let file = Scratch::new(dir, 4)?;

@@ -1,14 +1,16 @@
-//! What files on disk do: A3, and A12, A13, A16, which no program can show without a power cut.
+//! What files on disk do: A3, A21; and A12, A13, A16, which need a power cut to be shown.
 
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::sys::{Ended, Map, checked, in_child};
-use crate::{Outcome, Verdict, outcome};
+use crate::sys::{Ended, Map, Scratch, checked, in_child};
+use crate::{Outcome, Verdict, judge, outcome};
 
 const RESERVED_BYTES: usize = 1 << 20;
 
@@ -114,4 +116,60 @@ pub fn sectors_whole(_: &Path) -> io::Result<Outcome> {
 
 pub fn sync_reports_once(_: &Path) -> io::Result<Outcome> {
     outcome(Verdict::Untested, "needs a failing disk; the engine never retries")
+}
+
+/// Whether a call that gives names succeeded, did nothing as the name is taken, or does not work.
+fn named(result: i64) -> io::Result<bool> {
+    match checked(result) {
+        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(false),
+        result => result.map(|_| true),
+    }
+}
+
+fn link_late(file: &File, to: &Path) -> io::Result<bool> {
+    let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let to = CString::new(to.as_os_str().as_bytes())?;
+    let (here, flags) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
+    // SAFETY: both paths end with NUL.
+    named(unsafe { libc::linkat(here, from.as_ptr(), here, to.as_ptr(), flags) }.into())
+}
+
+fn rename_late(from: &Path, to: &Path) -> io::Result<bool> {
+    let from = CString::new(from.as_os_str().as_bytes())?;
+    let to = CString::new(to.as_os_str().as_bytes())?;
+    let (call, here) = (libc::SYS_renameat2, libc::AT_FDCWD);
+    let flags = libc::RENAME_NOREPLACE;
+    // SAFETY: both paths end with NUL.
+    named(unsafe { libc::syscall(call, here, from.as_ptr(), here, to.as_ptr(), flags) })
+}
+
+pub fn late_name(dir: &Path) -> io::Result<Outcome> {
+    let taken = Scratch::new(dir, 1)?;
+    let free = taken.path.with_extension("late");
+    let is_free = !free.exists();
+    let mut options = OpenOptions::new();
+    let made = options.read(true).write(true).custom_flags(libc::O_TMPFILE).open(dir);
+    let linked = made.and_then(|file| {
+        let held = link_late(&file, &taken.path)?;
+        file.write_at(&[7], 0)?;
+        Ok((held, link_late(&file, &free)? && std::fs::read(&free)? == [7]))
+    });
+    let _ = std::fs::remove_file(&free);
+    let other = Scratch::new(dir, 2)?;
+    let renamed = rename_late(&other.path, &taken.path)
+        .and_then(|held| Ok((held, rename_late(&other.path, &free)? && free.exists())));
+    let _ = std::fs::remove_file(&free);
+    if linked.is_err() && renamed.is_err() {
+        return outcome(Verdict::Absent, "neither O_TMPFILE with linkat nor RENAME_NOREPLACE");
+    }
+    let right = |way: &io::Result<(bool, bool)>| matches!(way, Err(_) | Ok((false, true)));
+    let word = |way: &io::Result<_>| if way.is_ok() { "works" } else { "is absent" };
+    judge(
+        format!("linking late {}, renaming late {}", word(&linked), word(&renamed)),
+        &[
+            ("linking takes free names only", is_free && right(&linked)),
+            ("renaming takes free names only", is_free && right(&renamed)),
+            ("the file of that name stays", taken.read(0)? == 1 && taken.path.exists()),
+        ],
+    )
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::{Outcome, PROBES, Probe, Verdict};
+use crate::{Outcome, PROBES, Probe, Verdict, kernel};
 
 /// Runs all probes and prints what they showed.
 pub fn run() -> ExitCode {
@@ -29,10 +29,6 @@ pub fn run() -> ExitCode {
     }
     let failed = results.iter().any(|(_, outcome)| outcome.verdict == Verdict::Fails);
     ExitCode::from(u8::from(failed))
-}
-
-fn kernel() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_string()
 }
 
 fn print_table(results: &[(&Probe, Outcome)]) {

@@ -15,7 +15,7 @@ const LARGE: Spec = Spec { item_count: 1 << 24, item_bytes: 512, value_bytes: 48
 pub const PAGES: Spec = Spec { item_count: 1 << 18, item_bytes: 4096, value_bytes: 4000 };
 pub const FEW_PAGES: Spec = Spec { item_count: 1 << 15, item_bytes: 4096, value_bytes: 4000 };
 
-const WARM_UP_COUNT: usize = 50;
+pub const WARM_UP_COUNT: usize = 50;
 
 fn spec_of(table: &str) -> Result<Spec> {
     match table {
@@ -202,7 +202,8 @@ fn cpu_nanos() -> f64 {
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
-fn quantile(values: &mut [f64], share: f64) -> f64 {
+/// The value below which this share of the others lies.
+pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     values[((values.len() - 1) as f64 * share).round() as usize]
 }

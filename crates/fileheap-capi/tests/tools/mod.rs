@@ -22,14 +22,14 @@ pub fn folder(name: &str) -> PathBuf {
     path
 }
 
-/// The library in a clean prefix, as `make install` puts it there.
+/// The library in a clean prefix, as `make install-c` puts it there.
 pub fn prefix() -> &'static Path {
     static DONE: OnceLock<PathBuf> = OnceLock::new();
     DONE.get_or_init(|| {
         let prefix = folder("prefix");
         let root = here().ancestors().nth(2).expect("two folders above");
         let mut make = Command::new("make");
-        make.current_dir(root).arg("install").arg(format!("PREFIX={}", prefix.display()));
+        make.current_dir(root).arg("install-c").arg(format!("PREFIX={}", prefix.display()));
         // What cargo and make tell their children is not for this one.
         make.env_remove("MAKEFLAGS").env_remove("DESTDIR").env_remove("RUSTFLAGS");
         succeeds(&mut make);

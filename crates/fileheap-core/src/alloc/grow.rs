@@ -4,7 +4,7 @@ use super::Ground;
 use super::pool::{FreeRun, Want};
 use super::runs::Runs;
 use super::words;
-use crate::format::{CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEAP_MAX_BYTES, PAGE_BYTES, RunKind};
+use crate::format::{CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, PAGE_BYTES, RunKind};
 use crate::{Error, ErrorKind, Result};
 
 /// Growth is this part of the file, within the bounds below.
@@ -55,11 +55,10 @@ impl Runs {
     }
 
     fn extend(&self, g: &impl Ground, total: u64) -> Result<bool> {
-        if total > self.words.limit_pages() || total > HEAP_MAX_BYTES / PAGE_BYTES {
-            let what = format!("the heap cannot grow to {total} pages, its addresses end before");
-            return Err(Error::new(ErrorKind::LimitReached, what));
-        }
-        g.extend(total)
+        // The ground knows its limit, and says so.
+        let zero = g.extend(total)?;
+        assert!(total <= self.words.limit_pages(), "no ground reaches beyond its addresses");
+        Ok(zero)
     }
 
     fn plan(&self, g: &impl Ground, want: &Want, count: u64, step: u64) -> Plan {

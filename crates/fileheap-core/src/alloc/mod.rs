@@ -30,7 +30,7 @@ use crate::Result;
 pub use allocator::{Allocator, Freed, Mapped, Run};
 pub use blank::Blank;
 pub use check::{Finding, check};
-pub use stat::{AllocStat, ClassStat};
+pub use stat::{AllocStat, ClassStat, Region};
 pub use trim::Holes;
 
 #[cfg(test)]

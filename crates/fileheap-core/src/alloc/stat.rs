@@ -48,6 +48,25 @@ pub struct AllocStat {
     pub classes: Vec<ClassStat>,
 }
 
+/// A run of pages and what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Where it begins.
+    pub offset: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// What it is; never `Inner`.
+    pub kind: RunKind,
+    /// A run: a direct extent.
+    pub direct: bool,
+    /// Its disk space, or some of it, was given back.
+    pub punched: bool,
+    /// Live allocations in it.
+    pub live_count: u64,
+    /// Their usable bytes.
+    pub live_bytes: u64,
+}
+
 impl AllocStat {
     /// The part of the free bytes outside the largest free run: 0 is all in one piece.
     #[must_use]
@@ -107,6 +126,28 @@ impl Allocator {
             AllocStat { heap_bytes: view.page_count() * PAGE_BYTES, ..AllocStat::default() };
         view.each_run(&mut |page, entry, kind| stat.run(&view, page, entry, kind));
         stat
+    }
+
+    /// What lies where, in the order of offsets. Exact when nobody changes it meanwhile.
+    #[must_use]
+    pub fn regions(&self) -> Vec<Region> {
+        let (view, mut all) = (self.view(), Vec::new());
+        view.each_run(&mut |page, entry, kind| {
+            let bytes = entry.pages() * PAGE_BYTES;
+            let (mut live_count, mut live_bytes) = (0, 0);
+            match kind {
+                RunKind::Run => (live_count, live_bytes) = (1, bytes),
+                RunKind::Zone => view.each_cell(page, entry.bitmap_page(), &mut |_, bytes| {
+                    live_count += 1;
+                    live_bytes += bytes;
+                }),
+                _ => {}
+            }
+            let (direct, punched) = (kind == RunKind::Run && entry.is_direct(), entry.is_punched());
+            let offset = page * PAGE_BYTES;
+            all.push(Region { offset, bytes, kind, direct, punched, live_count, live_bytes });
+        });
+        all
     }
 
     /// Calls for each live allocation: offset, usable bytes, and whether it is a cell (of a Zone)

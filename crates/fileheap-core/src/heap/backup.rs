@@ -17,30 +17,14 @@ impl Heap {
     /// are copied as they are.
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
         self.still_open()?;
-        let target = target.as_ref();
-        if target.exists() {
-            let text = "the target of the backup exists";
-            return Err(Error::new(ErrorKind::AlreadyExists, text).at(target));
-        }
-        self.copy_to(target)
+        self.copy_to(target.as_ref())
     }
 
-    /// P21: under another name until it is whole and synced.
+    /// P21: without the name until it is whole and synced.
     pub(super) fn copy_to(&self, target: &Path) -> Result<()> {
-        let mut name = target.as_os_str().to_owned();
-        name.push(format!(".partial-{}", std::process::id()));
-        let partial = Path::new(&name);
-        let _ = std::fs::remove_file(partial);
-        let copy = SystemHost::create(partial, 0, 0o600)?;
-        let done = self.fill_copy(&copy).and_then(|()| {
-            let renamed = std::fs::rename(partial, target);
-            renamed.map_err(|error| Error::os("cannot name the backup", error).at(target))?;
-            copy.sync_folder().map_err(|e| Error::os("cannot sync the folder", e).at(target))
-        });
-        if done.is_err() {
-            let _ = std::fs::remove_file(partial);
-        }
-        done
+        let copy = SystemHost::create(target, 0, 0o600)?;
+        self.fill_copy(&copy)?;
+        copy.publish().map_err(|error| Error::os("cannot name the copy", error).at(target))
     }
 
     fn fill_copy(&self, copy: &SystemHost) -> Result<()> {

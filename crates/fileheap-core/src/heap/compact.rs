@@ -42,8 +42,10 @@ impl Heap {
         name.push(".compact");
         let dense = Path::new(&name);
         let _ = std::fs::remove_file(dense);
-        heap.copy_to(dense)?;
-        let made = rewrite(dense, options);
+        let made = heap
+            .copy_to(dense)
+            .and_then(|()| same_rights(&path, dense))
+            .and_then(|()| rewrite(dense, options));
         let moved = made.and_then(|report| {
             // The door stays locked until the new file has the name: who waits at it looks again.
             heap.close_then(&|| std::fs::rename(dense, &path))?;
@@ -55,6 +57,23 @@ impl Heap {
         let (moved_count, after_bytes) = moved?;
         Ok(CompactReport { before_bytes, after_bytes, moved_count })
     }
+}
+
+/// The new file belongs to whom the old one did, and lets the same people in.
+fn same_rights(old: &Path, new: &Path) -> Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let give = || {
+        let (old, made) = (std::fs::metadata(old)?, std::fs::metadata(new)?);
+        if (old.uid(), old.gid()) != (made.uid(), made.gid()) {
+            chown(new, Some(old.uid()), Some(old.gid()))?;
+        }
+        std::fs::set_permissions(new, old.permissions())
+    };
+    give().map_err(|error| {
+        Error::os("cannot give the dense copy the heap's owner and mode", error)
+            .at(new)
+            .advice("compact as the heap's owner, or as root")
+    })
 }
 
 fn rewrite(dense: &Path, options: &Options) -> Result<(u64, u64)> {

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 pub fn judge(file: &dyn File) -> Result<(Superblock, u64)> {
     let len = file.len().map_err(|error| Error::os("cannot measure the file", error))?;
     if len == 0 {
-        return Err(not_a_heap("the file is empty"));
+        return Err(not_a_heap("the file is empty: an unfinished file, by the look of it"));
     }
     let mut bytes = vec![0; (2 * PAGE_BYTES) as usize];
     let got = file.read_at(0, &mut bytes);
@@ -105,13 +105,13 @@ pub fn sound(superblock: &Superblock, copy: u64) -> Result<()> {
 
 fn not_a_heap(what: &str) -> Error {
     Error::new(ErrorKind::NotAHeap, what)
-        .advice("it was left as it is; give another path, or remove it if it is of no use")
+        .advice("it was left as it is; give another path, or remove it if nobody needs it")
 }
 
 fn strange(bytes: &[u8]) -> Error {
     let head: String = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     if bytes.iter().all(|&byte| byte == 0) {
-        return not_a_heap("the file holds only zeros: a creation that was interrupted, perhaps");
+        return not_a_heap("the file begins with zeros: an unfinished file, by the look of it");
     }
     not_a_heap(&format!("the file is no heap: it begins with {head}, not with \"FILEHEAP\""))
 }
@@ -136,18 +136,6 @@ pub fn invent(base: u64, limit_bytes: u64, file_bytes: u64, uuid: [u8; 16]) -> S
         flags: 0,
         crc: 0,
     }
-}
-
-/// Slots of 64 GiB in two ranges that loaders, sanitizers and runtimes leave alone; see
-/// PLATFORM.md.
-pub fn base_of(uuid: [u8; 16]) -> u64 {
-    const STEP: u64 = 64 << 30;
-    const LOW: (u64, u64) = (0x5a00_0000_0000, 0x5f00_0000_0000);
-    const HIGH: (u64, u64) = (0x7000_0000_0000, 0x7a00_0000_0000);
-    let slots = |range: (u64, u64)| (range.1 - range.0) / STEP;
-    let pick = u64::from_le_bytes(uuid[..8].try_into().unwrap_or_default());
-    let pick = pick % (slots(LOW) + slots(HIGH));
-    if pick < slots(LOW) { LOW.0 + pick * STEP } else { HIGH.0 + (pick - slots(LOW)) * STEP }
 }
 
 /// A random (version 4) UUID.

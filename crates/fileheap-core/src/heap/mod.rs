@@ -5,10 +5,14 @@ mod check;
 mod compact;
 mod flusher;
 mod identity;
+mod limit;
 mod open;
 mod options;
+mod peek;
+mod place;
 mod read;
 mod registry;
+mod remove;
 mod repair;
 mod stat;
 mod trim;
@@ -24,6 +28,7 @@ use std::sync::atomic::{
 pub use check::{CheckReport, Finding, FindingKind};
 pub use compact::CompactReport;
 pub use options::Options;
+pub use peek::Peek;
 pub use read::{Keeper, ReadTxn};
 pub use repair::RepairReport;
 pub use stat::{Attached, Stat};
@@ -69,6 +74,8 @@ impl Heap {
     /// Makes a new heap on a host of the caller's: for tests and simulation.
     pub fn create_on(host: Box<dyn Host>, options: &Options) -> Result<Self> {
         open::create_in(&*host, options)?;
+        let synced = host.sync_folder();
+        synced.map_err(|error| Error::os("cannot sync the folder", error))?;
         Self::open_on(host, options)
     }
 
@@ -86,7 +93,8 @@ impl Heap {
                 opened => return opened.map(|heap| (heap, false)),
             }
             match open::create(path, options) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && !open::leads_nowhere(path) => {}
                 created => return created.map(|heap| (heap, true)),
             }
         }
@@ -153,6 +161,12 @@ impl Heap {
         (offset < self.reserved_bytes()).then_some(offset)
     }
 
+    /// The file never grows beyond this.
+    #[must_use]
+    pub fn limit_bytes(&self) -> u64 {
+        self.shared.engine.limit_bytes()
+    }
+
     /// The heap file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -206,6 +220,25 @@ impl Heap {
     /// nothing, while a guard lives. The mapping stays until the last clone and guard are gone.
     pub fn close(&self) -> Result<()> {
         self.close_then(&|| Ok(()))
+    }
+
+    /// Closes the heap and removes its file, unless another handle or process has it open: then it
+    /// only closes this one. Returns whether the file was removed.
+    pub fn discard(self) -> Result<bool> {
+        if Arc::strong_count(&self.shared) > 1 {
+            return Ok(false);
+        }
+        let removed = std::cell::Cell::new(false);
+        // Behind the door nobody attaches; who waits at it finds that the file has gone.
+        self.close_then(&|| {
+            let attached = self.shared.engine.attached().map_err(std::io::Error::other)?;
+            if attached.len() == 1 {
+                std::fs::remove_file(self.path())?;
+                removed.set(true);
+            }
+            Ok(())
+        })?;
+        Ok(removed.get())
     }
 
     fn close_then(&self, last: &dyn Fn() -> std::io::Result<()>) -> Result<()> {

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Instant;
 
 use super::flusher::Flusher;
-use super::{Heap, Options, Shared, identity, registry};
+use super::{Heap, Options, Shared, identity, limit, place, registry};
 use crate::alloc::{Allocator, Blank};
-use crate::format::{HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock};
+use crate::format::{INITIAL_BYTES, PREAMBLE_BYTES, Plain, Superblock};
 use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait, physical_bytes};
 use crate::txn::{Engine, Parts, take_slot};
 use crate::{Error, ErrorKind, Result};
@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 const BASE_TRIES: usize = 16;
 
 pub fn create(path: &Path, options: &Options) -> Result<Heap> {
-    check_limit(options)?;
+    limit::asked(options).and_then(|_| check_base(options)).map_err(|error| error.at(path))?;
     for _ in 1..BASE_TRIES {
         match create_once(path, options) {
             // Another thread took the address between choosing and mapping: another one will do.
@@ -29,79 +29,80 @@ pub fn create(path: &Path, options: &Options) -> Result<Heap> {
     create_once(path, options)
 }
 
+/// P15: everything that can go wrong does so before the file has its name. From then on it is a
+/// heap like any other, which others may be using already.
 fn create_once(path: &Path, options: &Options) -> Result<Heap> {
-    let host = SystemHost::create(path, INITIAL_BYTES, options.mode)?;
+    let made = SystemHost::create(path, INITIAL_BYTES, options.mode);
+    let host = made.map_err(|error| match leads_nowhere(path) {
+        true => error.advice("a symbolic link leads nowhere: create the heap where it leads"),
+        false => error,
+    })?;
+    let key = host.identity();
     let made = refuse_network(&host, options).and_then(|()| create_in(&host, options));
-    if let Err(error) = made {
-        // The file was ours from its first byte on; the first error is the one to tell.
-        let _ = host.remove();
-        return Err(error.at(path));
-    }
-    drop(host);
-    let opened = open(path, options);
-    if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddressTaken) {
-        // It is new and nobody's: it would only be in the way.
-        let _ = SystemHost::open(path, true).map(|host| host.remove());
-    }
-    opened
+    let created = made
+        .and_then(|()| registry::find_or_open(key, || attach(Box::new(host), options, Some(key))));
+    created.map(|shared| Heap { shared }).map_err(|error| error.at(path))
 }
 
-fn check_limit(options: &Options) -> Result<()> {
-    if (INITIAL_BYTES..=HEAP_MAX_BYTES).contains(&options.limit_bytes) {
-        return Ok(());
-    }
-    let text = format!(
-        "a heap's limit must be from {INITIAL_BYTES} to {HEAP_MAX_BYTES} bytes, not {}",
-        options.limit_bytes
-    );
-    Err(Error::new(ErrorKind::InvalidArgument, text))
+/// Whether there is a symbolic link and nothing where it leads: neither to open nor to create.
+pub fn leads_nowhere(path: &Path) -> bool {
+    path.is_symlink() && !path.exists()
 }
 
-/// P15: contents first, magic last.
+fn check_base(options: &Options) -> Result<()> {
+    let is_good = |base: u64| base != 0 && base % PREAMBLE_BYTES == 0;
+    match options.base {
+        Some(base) if !is_good(base) => {
+            let text = format!(
+                "a heap's address must be a multiple of {PREAMBLE_BYTES:#x}, not {base:#x}"
+            );
+            Err(Error::new(ErrorKind::InvalidArgument, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// P15: contents first, magic last, and not yet published.
 pub fn create_in(host: &dyn Host, options: &Options) -> Result<()> {
     let fail = |error| Error::os("cannot write the new heap", error);
-    let base = choose_base(host, options)?;
+    let limit = limit::asked(options)?.unwrap_or(limit::DEFAULT_BYTES);
+    let base = choose_base(host, limit, options)?;
     let image = Blank::empty_heap()?;
     host.data().write_at(0, &[IoSlice::new(image.bytes())]).map_err(fail)?;
     host.data().sync().map_err(fail)?;
-    let limit = options.limit_bytes & !(PAGE_BYTES - 1);
     let uuid = identity::new_uuid();
     let first = identity::invent(base, limit, INITIAL_BYTES, uuid).sealed();
     for copy in [1, 0] {
         let part = IoSlice::new(first.as_bytes());
         host.data().write_at(Superblock::offset(copy), &[part]).map_err(fail)?;
     }
-    host.data().sync().map_err(fail)?;
-    host.sync_folder().map_err(fail)
+    host.data().sync().map_err(fail)
 }
 
 /// An address that is free in this process at least.
-fn choose_base(host: &dyn Host, options: &Options) -> Result<u64> {
-    let wanted: Vec<u64> = match options.base {
-        Some(base) => vec![base],
-        None => (0..BASE_TRIES).map(|_| identity::base_of(identity::new_uuid())).collect(),
-    };
-    for base in wanted {
-        let place = Placement { exact: true, ..placement(base, options) };
-        match host.map(&place) {
-            Ok(_) => return Ok(base),
-            Err(error) if options.base.is_some() => {
-                let text = format!("cannot map the new heap at {base:#x}");
-                return Err(Error::os(text, error));
-            }
-            Err(_) => {}
-        }
+fn choose_base(host: &dyn Host, limit: u64, options: &Options) -> Result<u64> {
+    if let Some(base) = options.base {
+        let exact = Placement { exact: true, ..placement(base, limit, options) };
+        let text = format!("cannot map the new heap at {base:#x}");
+        return host.map(&exact).map(|_| base).map_err(|error| Error::os(text, error));
     }
-    let place = placement(identity::base_of(identity::new_uuid()), options);
-    let anywhere = host.map(&place).map_err(|e| Error::os("cannot map the new heap", e))?;
-    Ok((anywhere.base() as u64).next_multiple_of(PREAMBLE_BYTES))
+    let mut base = place::choose(limit);
+    for _ in 1..BASE_TRIES {
+        if host.map(&Placement { exact: true, ..placement(base, limit, options) }).is_ok() {
+            return Ok(base);
+        }
+        base = place::choose(limit);
+    }
+    let anywhere = host.map(&placement(base, limit, options));
+    let view = anywhere.map_err(|error| Error::os("cannot map the new heap", error))?;
+    Ok((view.base() as u64).next_multiple_of(PREAMBLE_BYTES))
 }
 
-fn placement(base: u64, options: &Options) -> Placement {
+fn placement(base: u64, limit: u64, options: &Options) -> Placement {
     Placement {
         base,
         exact: options.fixed,
-        reserve_bytes: options.limit_bytes,
+        reserve_bytes: limit,
         writable: options.writable,
         capture: options.capture,
     }
@@ -135,6 +136,7 @@ fn open_once(path: &Path, options: &Options) -> Result<Heap> {
             .at(path)
             .advice("close that handle first, or open it for writing from the start"));
     }
+    limit::agree(options, heap.limit_bytes()).map_err(|error| error.at(path))?;
     if options.fixed && !heap.is_at_recorded_base() {
         return Err(address_taken(&heap).at(path));
     }
@@ -171,7 +173,9 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
     reserved.map_err(|error| Error::os("cannot reserve disk space for the bulletin", error))?;
     // Read again: before the door was ours somebody may have left and carried the log home.
     let superblock = identity::judge(&**host.data())?;
-    let view = map(&*host, &superblock.0, options)?;
+    let other_limit = limit::change(options, &superblock.0, &**host.data(), alone)?;
+    let limit = other_limit.unwrap_or(superblock.0.limit_bytes);
+    let view = map(&*host, superblock.0.base, limit, options)?;
     let slot = if host.board().is_writable() { Some(take_slot(host.board())?) } else { None };
     let engine = Engine::new(Parts {
         host,
@@ -183,7 +187,10 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
         private_bytes: options.private_bytes.unwrap_or_else(|| physical_bytes() / 16),
         accept_loss: options.accept_loss,
     });
-    let recovered = if alone { engine.recover() } else { Ok(Default::default()) };
+    let mut recovered = if alone { engine.recover() } else { Ok(Default::default()) };
+    if let (Ok(_), Some(limit)) = (&recovered, other_limit) {
+        recovered = engine.set_limit(limit).and(recovered);
+    }
     let opened = engine.open_door();
     let recovery = recovered?;
     opened?;
@@ -191,6 +198,7 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
     // SAFETY: the view reserves this range for this heap and lives as long as the engine, which
     // the allocator is used with only; transactions map the file before they use it.
     let allocator = unsafe { Allocator::new(base, reserved) };
+    engine.host().publish().map_err(|e| Error::os("cannot create the heap file", e))?;
     Ok(Shared {
         engine: Arc::new(engine),
         allocator,
@@ -203,14 +211,10 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
     })
 }
 
-fn map(host: &dyn Host, superblock: &Superblock, options: &Options) -> Result<Box<dyn View>> {
-    let place = Placement {
-        base: superblock.base,
-        reserve_bytes: superblock.limit_bytes,
-        ..placement(superblock.base, options)
-    };
-    host.map(&place).map_err(|error| {
-        let text = format!("cannot map the heap at its address {:#x}", superblock.base);
+fn map(host: &dyn Host, base: u64, limit: u64, options: &Options) -> Result<Box<dyn View>> {
+    place::remember(base, limit);
+    host.map(&placement(base, limit, options)).map_err(|error| {
+        let text = format!("cannot map the heap at its address {base:#x}");
         Error::os(text, error)
             .advice("position-independent users can open it elsewhere; others need that address")
     })

@@ -9,7 +9,7 @@ use crate::txn::Durability;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub(super) writable: bool,
-    pub(super) limit_bytes: u64,
+    pub(super) limit_bytes: Option<u64>,
     pub(super) base: Option<u64>,
     pub(super) fixed: bool,
     pub(super) durability: Durability,
@@ -27,7 +27,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             writable: true,
-            limit_bytes: 1 << 40,
+            limit_bytes: None,
             base: None,
             fixed: false,
             durability: Durability::Power,
@@ -43,7 +43,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults: writable, power-safe, 1 TiB at most.
+    /// The defaults: writable, power-safe, 1 TiB at most if the heap is new.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -56,10 +56,13 @@ impl Options {
         self
     }
 
-    /// The file never grows beyond this. Recorded at creation; 8 TiB at most.
+    /// The file never grows beyond this, 8 TiB at most: a new heap records it, 1 TiB by default.
+    /// Opening with another limit records that one, larger or smaller. That fails with `Busy` while
+    /// anybody else has the heap open, with `InvalidArgument` if the file is longer already. Not
+    /// given, the heap keeps its limit; for reading only it means nothing.
     #[must_use]
     pub fn limit_bytes(mut self, bytes: u64) -> Self {
-        self.limit_bytes = bytes;
+        self.limit_bytes = Some(bytes);
         self
     }
 

@@ -41,7 +41,7 @@ impl Heap {
 
 /// Whether there is no log to give up.
 fn mend_files(path: &Path, give_up_log: bool, report: &mut RepairReport) -> Result<bool> {
-    let host = seize(path)?;
+    let host = seize(path, "repaired")?;
     let (good, copy) = identity::judge(&**host.data()).map_err(|error| error.at(path))?;
     mend_superblock(&**host.data(), &good, copy ^ 1, report)?;
     drop(host);
@@ -88,13 +88,13 @@ fn keep_logs(path: &Path, report: &mut RepairReport) -> Result<()> {
     Ok(())
 }
 
-/// Nobody but us may open the heap meanwhile, and we cannot ourselves.
-fn seize(path: &Path) -> Result<SystemHost> {
+/// Nobody but us may open the heap meanwhile, and we cannot ourselves. `deed`: what is to be done.
+pub(super) fn seize(path: &Path, deed: &str) -> Result<SystemHost> {
     let host = SystemHost::open(path, true)?;
-    let fail = |error| Error::os("cannot repair the heap", error).at(path);
+    let fail = |error| Error::os("cannot lock the heap", error).at(path);
     for lock in [Lock::Door, Lock::Presence] {
         if !host.board().lock(lock, Mode::Exclusive, Wait::Try).map_err(fail)? {
-            let text = "a heap that is open elsewhere cannot be repaired";
+            let text = format!("a heap that is open elsewhere cannot be {deed}");
             return Err(Error::new(ErrorKind::Busy, text).at(path).advice("close it there"));
         }
     }
@@ -102,7 +102,7 @@ fn seize(path: &Path) -> Result<SystemHost> {
 }
 
 fn give_logs_up(path: &Path) -> Result<()> {
-    let host = seize(path)?;
+    let host = seize(path, "repaired")?;
     let fail = |error| Error::os("cannot repair the heap", error).at(path);
     let (mut good, copy) = identity::judge(&**host.data()).map_err(|error| error.at(path))?;
     for which in 0..2 {

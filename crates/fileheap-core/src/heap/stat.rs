@@ -2,7 +2,7 @@
 
 use super::Heap;
 use crate::Result;
-use crate::alloc::AllocStat;
+use crate::alloc::{AllocStat, Region};
 use crate::txn::Progress;
 
 /// A process that has the heap open.
@@ -14,6 +14,12 @@ pub struct Attached {
     pub snapshot: Option<u64>,
     /// The state whose allocations it may point at, if it keeps any.
     pub keep: Option<u64>,
+}
+
+impl From<(u32, Option<u64>, Option<u64>)> for Attached {
+    fn from((pid, snapshot, keep): (u32, Option<u64>, Option<u64>)) -> Self {
+        Self { pid, snapshot, keep }
+    }
 }
 
 /// What `Heap::stat` tells.
@@ -44,10 +50,15 @@ pub struct Stat {
 }
 
 impl Heap {
+    /// Tells what lies where, in a snapshot: every run of pages in the order of offsets.
+    pub fn regions(&self) -> Result<Vec<Region>> {
+        let _read = self.begin_read()?;
+        Ok(self.shared.allocator.regions())
+    }
+
     /// The processes that have the heap open, this one included.
     pub fn attached(&self) -> Result<Vec<Attached>> {
-        let all = self.shared.engine.attached()?.into_iter();
-        Ok(all.map(|(pid, snapshot, keep)| Attached { pid, snapshot, keep }).collect())
+        Ok(self.shared.engine.attached()?.into_iter().map(Attached::from).collect())
     }
 
     /// The process that is writing now, if one is.

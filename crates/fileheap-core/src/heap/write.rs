@@ -19,12 +19,20 @@ use crate::{Error, ErrorKind, Result};
 pub struct WriteTxn {
     shared: Arc<Shared>,
     /// At hand: every allocation asks for it.
-    base: usize,
+    base: Base,
     changes: Changes,
     number: u64,
     durability: Durability,
     ended: bool,
 }
+
+/// The address of offset 0: a pointer, since one made of a number would have no provenance.
+struct Base(*mut u8);
+
+// SAFETY: an address and nothing else; who stores there from which thread is up to the users.
+unsafe impl Send for Base {}
+// SAFETY: as above.
+unsafe impl Sync for Base {}
 
 /// From this size on an allocation is filled in place: mapped shared until the commit, so that it
 /// takes no anonymous memory. Below it two system calls cost more than a copy.
@@ -50,7 +58,7 @@ impl WriteTxn {
         let refreshes = shared.engine.refreshes();
         let txn = Self {
             shared: shared.clone(),
-            base: shared.engine.view().base() as usize,
+            base: Base(shared.engine.view().base()),
             changes,
             number,
             durability: shared.durability,
@@ -88,7 +96,7 @@ impl WriteTxn {
     #[must_use]
     #[inline]
     pub fn base(&self) -> *mut u8 {
-        self.base as *mut u8
+        self.base.0
     }
 
     /// The address of an offset.
@@ -303,7 +311,7 @@ impl WriteTxn {
         self.commit_open()?;
         let committed = self.number;
         self.number = self.shared.engine.seen() + 1;
-        self.changes = self.shared.engine.begin_changes(self.changes.tracked)?;
+        self.changes = self.shared.engine.next_changes(self.changes.tracked)?;
         Ok(committed)
     }
 
@@ -367,7 +375,7 @@ impl Ground for WriteTxn {
     }
 
     fn extend(&self, total_pages: u64) -> Result<bool> {
-        self.shared.engine.extend(total_pages * PAGE_BYTES)
+        self.shared.engine.extend(total_pages.saturating_mul(PAGE_BYTES))
     }
 
     fn reserve(&self, pages: Range<u64>) -> Result<()> {

@@ -238,6 +238,7 @@ impl Cover {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effort::effort;
 
     fn bytes(txn: u64, range: Range<u64>, position: u64) -> Span {
         let record = Record::new(RecordKind::Bytes, range.start, range.end - range.start);
@@ -273,7 +274,7 @@ mod tests {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (seed >> 33) % below
         };
-        for _ in 0..200 {
+        for _ in 0..effort(200, 2) {
             let mut index = Index::default();
             let mut naive = [None; 256];
             for txn in 1..30 {

@@ -7,9 +7,9 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::format::Bulletin;
+use crate::format::{Bulletin, PREAMBLE_BYTES};
 
 #[cfg(target_os = "linux")]
 pub mod linux;
@@ -26,9 +26,9 @@ pub use stub::StubHost as SystemHost;
 /// Memory of this machine.
 #[must_use]
 pub fn physical_bytes() -> u64 {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     return linux::physical_bytes();
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(not(target_os = "linux"), miri))]
     return 4 << 30;
 }
 
@@ -110,6 +110,16 @@ pub trait View: Send + Sync {
     fn isolate_child(&self) -> io::Result<()> {
         Ok(())
     }
+    /// Drops all private copies below `bytes`, the end of what is mapped, and with them whatever
+    /// else makes searches for dirty pages long.
+    fn renew(&self, bytes: u64) -> io::Result<()> {
+        self.discard(PREAMBLE_BYTES..bytes)
+    }
+    /// What searches cost since the last `renew` because of pages mapped since; None where
+    /// renewing would not make them cheaper.
+    fn search_cost(&self) -> Option<SearchCost> {
+        None
+    }
     /// Prepares a range just shared for being filled in order (populates it ahead).
     fn prefault(&self, range: Range<u64>);
     /// Whether finding dirty pages takes the longer the more private pages there are.
@@ -118,6 +128,26 @@ pub trait View: Send + Sync {
     }
     /// The name of the way dirty pages are found, for `stat` and tests.
     fn capture_name(&self) -> &'static str;
+}
+
+/// Time spent on searches for dirty pages since the private parts were mapped anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SearchCost {
+    /// How many there were.
+    pub count: u32,
+    /// All of them.
+    pub spent: Duration,
+    /// The last one.
+    pub last: Duration,
+}
+
+impl SearchCost {
+    /// Adds a search.
+    pub fn add(&mut self, took: Duration) {
+        self.count += 1;
+        self.spent += took;
+        self.last = took;
+    }
 }
 
 /// What processes say to each other: locks the kernel frees when their holder dies, and a shared
@@ -136,7 +166,7 @@ pub trait Board: Send + Sync {
     /// Whether another process holds the lock in any mode.
     fn held_elsewhere(&self, lock: Lock) -> io::Result<bool>;
     /// Sleeps until `word` differs from `seen`, someone calls `wake`, or about `limit` passed.
-    fn sleep(&self, word: &std::sync::atomic::AtomicU32, seen: u32, limit: std::time::Duration);
+    fn sleep(&self, word: &std::sync::atomic::AtomicU32, seen: u32, limit: Duration);
     /// Wakes all sleepers of `word`.
     fn wake(&self, word: &std::sync::atomic::AtomicU32);
     /// Whether this process opened the board itself (false in a forked child).
@@ -207,6 +237,11 @@ pub trait Host: Send + Sync {
     }
     /// Returns when the names of the files survive a power cut.
     fn sync_folder(&self) -> io::Result<()>;
+    /// Gives a file that was made without a name its name, never in place of another file, and
+    /// returns when the name survives a power cut. Nothing to do for any other file.
+    fn publish(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Maps the heap file.
     fn map(&self, placement: &Placement) -> io::Result<Box<dyn View>>;
     /// The board.

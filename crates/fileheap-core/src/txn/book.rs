@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::engine::Engine;
 use super::refine::Shadows;
+use super::renewal::Renewal;
 use super::write_set::merged;
 use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Contents, Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
@@ -38,6 +39,12 @@ pub struct Book {
     pub shadows: Shadows,
     /// Private pages, at most, in bytes, since they were last dropped.
     pub private_bytes: u64,
+    /// So many that they are to be dropped.
+    pub drop_due: bool,
+    /// Stored to by other threads while the last transaction was committed.
+    pub late: Vec<Range<u64>>,
+    /// When searches were slow enough for a checkpoint.
+    pub renewal: Renewal,
     /// Whether the last transaction named its own stores.
     pub last_tracked: bool,
     /// What failed after the last commit had succeeded: a checkpoint, usually.
@@ -58,6 +65,9 @@ impl Book {
             windows: Vec::new(),
             shadows: Shadows::default(),
             private_bytes: 0,
+            drop_due: false,
+            late: Vec::new(),
+            renewal: Renewal::default(),
             last_tracked: false,
             trouble: None,
         }
@@ -219,6 +229,7 @@ impl Engine {
         let whole = PREAMBLE_BYTES..self.mapped_bytes();
         self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
         book.private_bytes = 0;
+        book.drop_due = false;
         book.shadows.clear();
         book.index.clear();
         book.index.add(&spans);

@@ -7,9 +7,7 @@ use super::book::Book;
 use super::commit::{Changes, whole_pages};
 use super::engine::Engine;
 use super::pins;
-use crate::format::{
-    HEADER_OFFSET, Header, LogHeader, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock,
-};
+use crate::format::{HEADER_OFFSET, Header, LogHeader, PAGE_BYTES, Plain, Superblock};
 use crate::log::{Contents, Cursor, LogFile, Piece};
 use crate::os::Wait;
 use crate::{Error, ErrorKind, Result};
@@ -22,7 +20,12 @@ impl Engine {
     /// Carries home what no pin forbids. Waits for other writers.
     pub fn checkpoint(&self, wait: Wait) -> Result<()> {
         self.begin_write(wait)?;
-        let done = self.checkpoint_held(&mut self.book(), true);
+        let mut book = self.book();
+        let mut done = self.checkpoint_held(&mut book, true);
+        if book.drop_due {
+            done = done.and_then(|()| self.map_anew(&mut book));
+        }
+        drop(book);
         self.end_write();
         done
     }
@@ -59,25 +62,19 @@ impl Engine {
             bulletin.checkpoint_txn.store(limit, SeqCst);
             book.index.forget(limit);
             if limit == published {
-                self.drop_private(book, &pieces)?;
+                self.count_private(book, &pieces);
             }
         }
         if switch { self.switch_log(book, limit) } else { Ok(()) }
     }
 
-    /// K5: everything is home: private pages are copies now, good for speed only.
-    fn drop_private(&self, book: &mut Book, pieces: &[Piece]) -> Result<()> {
+    /// K5: everything is home: private pages are copies now, good for speed only. They go where no
+    /// thread can be storing to them: when the next transaction begins.
+    fn count_private(&self, book: &mut Book, pieces: &[Piece]) {
         let homed = pieces.iter().map(|piece| piece.offset..piece.offset + piece.bytes);
         let homed = whole_pages(homed.collect());
         book.private_bytes += homed.iter().map(|range| range.end - range.start).sum::<u64>();
-        if book.private_bytes <= self.private_max(book) {
-            return Ok(());
-        }
-        let fail = |error| self.os_error("cannot drop pages", error);
-        self.view.discard(PREAMBLE_BYTES..self.mapped_bytes()).map_err(fail)?;
-        book.private_bytes = 0;
-        book.baseline_stale = true;
-        Ok(())
+        book.drop_due |= book.private_bytes > self.private_max(book);
     }
 
     /// How many private pages may stay. Where dirty pages are searched for, the search is the

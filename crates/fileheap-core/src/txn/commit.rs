@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::book::Book;
 use super::engine::Engine;
+use super::renewal::Moment;
 use super::write_set::{Areas, WriteSet, merged, split};
 use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
 use crate::log::{Cursor, LogWriter, Payload};
@@ -70,16 +71,28 @@ fn taken<T: Default>(list: &Mutex<T>) -> T {
 }
 
 impl Engine {
-    /// Makes the harvest name this transaction's stores only.
+    /// Makes the harvest name this transaction's stores only, and those that came too late for the
+    /// last one.
     pub fn begin_changes(&self, tracked: bool) -> Result<Changes> {
+        self.changes_from(Moment::Rest, tracked)
+    }
+
+    /// The same for who goes on after a commit.
+    pub fn next_changes(&self, tracked: bool) -> Result<Changes> {
+        self.changes_from(Moment::Commit, tracked)
+    }
+
+    fn changes_from(&self, at: Moment, tracked: bool) -> Result<Changes> {
         let mut book = self.book();
+        self.renew_if_due(&mut book, tracked, at)?;
         if !tracked && book.baseline_stale {
             let mut ignored = Vec::new();
             let done = self.view.harvest(&mut ignored);
             done.map_err(|error| self.os_error("cannot find dirty pages", error))?;
             book.baseline_stale = false;
         }
-        Ok(Changes { tracked, ..Changes::default() })
+        let carried = std::mem::take(&mut book.late);
+        Ok(Changes { tracked, carried, ..Changes::default() })
     }
 
     /// Commits. On an error other than `Poisoned` the transaction is as open as it was.

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::book::Book;
 use super::gate::Gate;
 use super::{pins, writer};
-use crate::format::{Bulletin, Superblock};
+use crate::format::{Bulletin, HEAP_MAX_BYTES, Superblock};
 use crate::os::{Host, Lock, Mode, View, Wait};
 use crate::{Error, ErrorKind, Result};
 
@@ -95,7 +95,7 @@ impl Engine {
         &*self.view
     }
 
-    /// What never changes: uuid, base, limit, creation.
+    /// What never changes: uuid, base, creation.
     #[must_use]
     pub fn identity(&self) -> &Superblock {
         &self.identity
@@ -350,21 +350,53 @@ impl Engine {
     /// The process that is writing now, if one is.
     #[must_use]
     pub fn writer(&self) -> Option<u32> {
-        let owner = self.bulletin().writer.load(SeqCst) & writer::OWNER;
-        let slot = self.bulletin().slots.get((owner as usize).checked_sub(1)?)?;
-        Some(slot.pid.load(Relaxed))
+        pins::writer_pid(self.bulletin())
+    }
+
+    /// The file never grows beyond this.
+    pub fn limit_bytes(&self) -> u64 {
+        self.book().superblock.limit_bytes
+    }
+
+    /// O4: the limit that opening asks for. The caller is alone and has recovered.
+    pub fn set_limit(&self, limit: u64) -> Result<()> {
+        let mut book = self.book();
+        // Both copies: the file may soon be longer than the old limit allows.
+        for _ in 0..2 {
+            self.write_superblock(&mut book, |superblock| superblock.limit_bytes = limit)?;
+        }
+        Ok(())
+    }
+
+    fn too_long(&self, total: u64, limit: u64) -> Error {
+        let reserved = self.view.reserved_bytes();
+        let (text, advice) = if reserved < limit {
+            let text = format!(
+                "the heap cannot grow to {total} bytes: this process got only {reserved} bytes of \
+                 addresses for it, its limit is {limit}"
+            );
+            (
+                text,
+                "free something, or lift the limit on address space (ulimit -v) and open it again",
+            )
+        } else {
+            let text = format!("the heap cannot grow to {total} bytes: its limit is {limit}");
+            let advice = match limit {
+                HEAP_MAX_BYTES => "free something: no heap can be longer",
+                _ => "free something, or close it everywhere and reopen with a larger limit_bytes",
+            };
+            (text, advice)
+        };
+        Error::new(ErrorKind::LimitReached, text).at(self.host.path()).advice(advice)
     }
 
     /// Makes the file at least `total` bytes long, reserves its disk space and maps it. Returns
     /// whether what was added reads as zeros.
     pub fn extend(&self, total: u64) -> Result<bool> {
-        let _book = self.book();
-        let limit = self.identity.limit_bytes.min(self.view.reserved_bytes());
-        if total > limit {
-            let text = format!("the heap would need {total} bytes; its limit is {limit}");
-            return Err(Error::new(ErrorKind::LimitReached, text)
-                .at(self.host.path())
-                .advice("free something, or compact it into a heap with a larger limit"));
+        let book = self.book();
+        let limit = book.superblock.limit_bytes;
+        if total > limit.min(self.view.reserved_bytes()) {
+            return Err(self.too_long(total, limit));
         }
         let data = self.host.data();
         let len = data.len().map_err(|e| self.os_error("cannot measure the file", e))?;
@@ -401,14 +433,7 @@ impl Engine {
     /// Commits so far and the latest, durable and checkpointed transactions.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let bulletin = self.bulletin();
-        Progress {
-            published: bulletin.published_txn.load(SeqCst),
-            durable: bulletin.durable_txn.load(SeqCst),
-            checkpoint: bulletin.checkpoint_txn.load(SeqCst),
-            commits: bulletin.commit_count.load(SeqCst),
-            log_generation: bulletin.log_generation.load(SeqCst),
-        }
+        Progress::of(self.bulletin())
     }
 
     /// Living processes: process id, snapshot, keep.
@@ -431,4 +456,18 @@ pub struct Progress {
     pub commits: u64,
     /// Generation of the log.
     pub log_generation: u64,
+}
+
+impl Progress {
+    /// What a bulletin says.
+    #[must_use]
+    pub fn of(bulletin: &Bulletin) -> Self {
+        Self {
+            published: bulletin.published_txn.load(SeqCst),
+            durable: bulletin.durable_txn.load(SeqCst),
+            checkpoint: bulletin.checkpoint_txn.load(SeqCst),
+            commits: bulletin.commit_count.load(SeqCst),
+            log_generation: bulletin.log_generation.load(SeqCst),
+        }
+    }
 }

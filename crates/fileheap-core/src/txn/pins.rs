@@ -90,6 +90,14 @@ pub fn list(board: &dyn Board, own: u32) -> io::Result<Vec<(u32, Option<u64>, Op
     Ok(seen)
 }
 
+/// The process that is writing, as its slot names it.
+#[must_use]
+pub fn writer_pid(bulletin: &Bulletin) -> Option<u32> {
+    let owner = bulletin.writer.load(SeqCst) & super::writer::OWNER;
+    let slot = bulletin.slots.get((owner as usize).checked_sub(1)?)?;
+    Some(slot.pid.load(Relaxed))
+}
+
 fn lowest_pin(slot: &Slot) -> Option<u64> {
     let snapshot = slot.snapshot.load(SeqCst);
     let keep = slot.keep.load(SeqCst);

@@ -20,8 +20,9 @@ const SHADOWS_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Shadows {
     pages: HashMap<u64, Box<[u8; PAGE]>>,
-    /// What they become when the transaction under way commits.
-    next: Vec<u64>,
+    /// What they become when the transaction under way commits. Copied before it is logged: what
+    /// another thread stores in between may be logged again, but is not taken for logged.
+    next: Vec<(u64, Box<[u8; PAGE]>)>,
 }
 
 impl Shadows {
@@ -29,6 +30,13 @@ impl Shadows {
     pub fn clear(&mut self) {
         self.pages.clear();
         self.next.clear();
+    }
+
+    /// Notes what a page becomes, if there is room for it.
+    fn note(&mut self, page: u64, now: &[u8; PAGE]) {
+        if self.pages.contains_key(&page) || self.pages.len() + self.next.len() < SHADOWS_MAX {
+            self.next.push((page, Box::new(*now)));
+        }
     }
 
     /// These ranges were written home, or given back: the file has what counts.
@@ -52,12 +60,13 @@ impl Engine {
         for range in dirty {
             for page in range.start / PAGE_BYTES..range.end.div_ceil(PAGE_BYTES) {
                 let now = self.page(page);
-                if let Some(shadow) = book.shadows.pages.get(&page) {
+                if book.shadows.pages.contains_key(&page) {
+                    book.shadows.note(page, now);
+                    let shadow = &book.shadows.pages[&page];
                     differences(page, shadow, now, &mut refined);
-                    book.shadows.next.push(page);
                 } else if book.index.names_page(page) {
+                    book.shadows.note(page, now);
                     push(&mut refined, page * PAGE_BYTES..(page + 1) * PAGE_BYTES);
-                    book.shadows.next.push(page);
                 } else if self.host.data().read_at(page * PAGE_BYTES, &mut home).ok() == Some(PAGE)
                 {
                     differences(page, &home, now, &mut refined);
@@ -71,14 +80,8 @@ impl Engine {
 
     /// What was refined is committed now.
     pub(super) fn keep_shadows(&self, book: &mut Book) {
-        for page in std::mem::take(&mut book.shadows.next) {
-            let now = self.page(page);
-            if let Some(shadow) = book.shadows.pages.get_mut(&page) {
-                shadow.copy_from_slice(now);
-            } else if book.shadows.pages.len() < SHADOWS_MAX {
-                book.shadows.pages.insert(page, Box::new(*now));
-            }
-        }
+        let next = std::mem::take(&mut book.shadows.next);
+        book.shadows.pages.extend(next);
     }
 
     fn page(&self, page: u64) -> &[u8; PAGE] {

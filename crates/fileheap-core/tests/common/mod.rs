@@ -1,6 +1,8 @@
 //! What the integration tests share: folders, other processes, errors that must say enough.
 #![allow(dead_code)]
 
+pub mod brittle;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};

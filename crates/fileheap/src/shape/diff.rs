@@ -1,6 +1,7 @@
 //! What changed between two shapes, field by field, for people to read.
 
 /// A type's block in a shape.
+#[derive(PartialEq)]
 struct Block<'a> {
     /// Name and version.
     title: &'a str,
@@ -58,6 +59,9 @@ pub fn differences(old: &str, new: &str) -> Vec<String> {
         if let Some(before) = old.iter().find(|before| before.name() == block.name()) {
             compare(before, block, &mut found);
         }
+    }
+    if found.is_empty() && old != new {
+        found.push(format!("{}: types of one name changed places", new_root.name()));
     }
     found
 }

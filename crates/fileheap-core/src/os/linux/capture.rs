@@ -8,7 +8,7 @@ use super::file::LinuxFile;
 use super::hashes::HashTracker;
 use super::sys::{Mapping, os_page_bytes};
 use super::uffd::{Arming, UffdTracker};
-use crate::os::{Capture, File};
+use crate::os::{Capture, File, SearchCost};
 
 /// A way to find dirty pages. Ranges are file offsets, multiples of the OS page.
 pub(super) trait Tracker: Send {
@@ -16,6 +16,14 @@ pub(super) trait Tracker: Send {
     fn adopt(&mut self, range: Range<u64>) -> io::Result<()>;
     /// The private pages of the range were dropped.
     fn forget(&mut self, range: Range<u64>);
+    /// All that is private was mapped anew, and adopted again.
+    fn renewed(&mut self) {
+        self.forget(0..u64::MAX);
+    }
+    /// See `View::search_cost`.
+    fn cost(&self) -> Option<SearchCost> {
+        None
+    }
     /// Reports pages of `private` that were stored to since the last harvest, ascending.
     fn harvest(
         &mut self,

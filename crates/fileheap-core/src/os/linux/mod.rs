@@ -6,6 +6,7 @@ mod discard;
 mod file;
 mod fork;
 mod hashes;
+mod name;
 mod pagemap;
 mod reserve;
 mod sys;
@@ -25,6 +26,7 @@ pub use board::LinuxBoard;
 pub use file::LinuxFile;
 pub use view::LinuxView;
 
+use self::name::Draft;
 use self::sys::{check, retry};
 use super::{Board, Capture, File, Host, Placement, View};
 use crate::{Error, ErrorKind, Result};
@@ -37,24 +39,30 @@ pub struct LinuxHost {
     board: LinuxBoard,
     writable: bool,
     stat: libc::stat,
+    /// Only of a file that this host made.
+    draft: Option<Draft>,
 }
 
 impl LinuxHost {
     /// Makes a new heap file of `initial_bytes` zeros with disk space for them; `mode` are its
-    /// permissions before the umask. Nothing is left behind when it fails.
+    /// permissions before the umask. It has its name when it is published: until then it has no
+    /// logs and nobody else finds it, and nothing is left behind when it goes.
     pub fn create(path: &Path, initial_bytes: u64, mode: u32) -> Result<Self> {
+        Self::create_by(Draft::create, path, initial_bytes, mode)
+    }
+
+    fn create_by(
+        way: impl Fn(&Path, u32) -> io::Result<(Draft, OwnedFd)>,
+        path: &Path,
+        initial_bytes: u64,
+        mode: u32,
+    ) -> Result<Self> {
         let fail = |error| Error::os("cannot create the heap file", error).at(path);
-        let path = canonical_new(path).map_err(fail)?;
-        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
-        let fd = open(&path, flags, mode).map_err(fail)?;
+        let real = name::canonical_new(path).map_err(fail)?;
+        let (draft, fd) = way(&real, mode).map_err(fail)?;
         let made = LinuxFile::new(fd, true);
-        let reserved = made.reserve(0..initial_bytes).map_err(fail);
-        let host = reserved.and_then(|()| Self::new(path.clone(), made, true));
-        if host.is_err() {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(&path);
-        }
-        host
+        made.reserve(0..initial_bytes).map_err(fail)?;
+        Self::new(real, made, true, Some(draft))
     }
 
     /// Opens an existing heap file. One opened for reading only takes part in locks and bulletin
@@ -69,10 +77,10 @@ impl LinuxHost {
         let flags = if writable { libc::O_RDWR } else { libc::O_RDONLY };
         let fd = open(path, flags | libc::O_NONBLOCK, 0).map_err(fail)?;
         let real = path_of(&fd).map_or_else(|| fs::canonicalize(path), Ok).map_err(fail)?;
-        Self::new(real, LinuxFile::new(fd, writable), writable)
+        Self::new(real, LinuxFile::new(fd, writable), writable, None)
     }
 
-    fn new(path: PathBuf, file: LinuxFile, writable: bool) -> Result<Self> {
+    fn new(path: PathBuf, file: LinuxFile, writable: bool, draft: Option<Draft>) -> Result<Self> {
         let stat = file.stat().map_err(|error| Error::os("cannot stat", error).at(&path))?;
         if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
             return Err(not_a_file(&path));
@@ -81,7 +89,7 @@ impl LinuxHost {
             .map_err(|error| Error::os("cannot set up the locks of the heap", error).at(&path))?;
         let file = Arc::new(file);
         let data: Arc<dyn File> = file.clone();
-        Ok(Self { path, file, data, board, writable, stat })
+        Ok(Self { path, file, data, board, writable, stat, draft })
     }
 
     /// Device and inode number: the same for every path that leads to this file.
@@ -115,11 +123,16 @@ impl LinuxHost {
         }
     }
 
-    /// Removes the heap file and its logs: for a creation that failed half-way.
+    /// Removes the logs and the heap file. The caller keeps everybody else out: who could make a
+    /// new heap of this name before its logs are gone would lose them.
     pub fn remove(&self) -> io::Result<()> {
         self.remove_log(0)?;
         self.remove_log(1)?;
         fs::remove_file(&self.path)
+    }
+
+    fn is_nameless(&self) -> bool {
+        self.draft.as_ref().is_some_and(|draft| !draft.is_named())
     }
 
     fn log_path(&self, which: usize) -> PathBuf {
@@ -184,20 +197,10 @@ fn open(path: &Path, flags: libc::c_int, mode: u32) -> io::Result<OwnedFd> {
 /// The path of an open file without symbolic links, as the kernel knows it: one call, where finding
 /// it out takes one for each folder.
 fn path_of(fd: &OwnedFd) -> Option<PathBuf> {
-    let known = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+    let known = fs::read_link(name::own(fd.as_raw_fd())).ok()?;
     // Without a path from our root, or removed meanwhile, it has another form.
     let there = known.is_absolute() && !known.as_os_str().as_bytes().ends_with(b" (deleted)");
     there.then_some(known)
-}
-
-/// The path of a file to be made, its folder without symbolic links.
-fn canonical_new(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or_else(|| io::Error::from_raw_os_error(libc::EISDIR))?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    Ok(fs::canonicalize(folder)?.join(name))
 }
 
 fn new_board(
@@ -206,9 +209,9 @@ fn new_board(
     stat: &libc::stat,
     writable: bool,
 ) -> io::Result<LinuxBoard> {
-    let own = format!("/proc/self/fd/{}", file.raw());
+    let own = name::own(file.raw());
     // The path may lead to another file by now; the descriptor cannot.
-    let reopen = |flags| match open(Path::new(&own), flags | libc::O_NONBLOCK, 0) {
+    let reopen = |flags| match open(&own, flags | libc::O_NONBLOCK, 0) {
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
             let fd = open(path, flags | libc::O_NONBLOCK, 0)?;
             let again = LinuxFile::new(fd.try_clone()?, false).stat()?;
@@ -233,6 +236,11 @@ impl Host for LinuxHost {
     }
 
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>> {
+        if self.is_nameless() {
+            // Logs of that name would be those of another heap.
+            let refused = io::Error::other("a heap without a name has no log");
+            return if create { Err(refused) } else { Ok(None) };
+        }
         let path = self.log_path(which);
         let mode = if self.writable { libc::O_RDWR } else { libc::O_RDONLY };
         // Not through a symbolic link: somebody else may have put it there.
@@ -257,6 +265,9 @@ impl Host for LinuxHost {
     }
 
     fn remove_log(&self, which: usize) -> io::Result<()> {
+        if self.is_nameless() {
+            return Ok(());
+        }
         match fs::remove_file(self.log_path(which)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -265,6 +276,9 @@ impl Host for LinuxHost {
 
     fn is_current(&self) -> io::Result<bool> {
         use std::os::unix::fs::MetadataExt;
+        if self.is_nameless() {
+            return Ok(true);
+        }
         match fs::metadata(&self.path) {
             Ok(found) => Ok((found.dev(), found.ino()) == self.identity()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -277,6 +291,14 @@ impl Host for LinuxHost {
         let fd = open(folder, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
         // SAFETY: fsync takes a descriptor only.
         retry(|| check(unsafe { libc::fsync(fd.as_raw_fd()) })).map(drop)
+    }
+
+    fn publish(&self) -> io::Result<()> {
+        match &self.draft {
+            Some(draft) if !draft.is_named() => draft.publish(self.file.raw())?,
+            _ => return Ok(()),
+        }
+        self.sync_folder()
     }
 
     fn map(&self, placement: &Placement) -> io::Result<Box<dyn View>> {

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A huge page, where the OS page has 4 KiB.
 pub(super) const HUGE_BYTES: u64 = 2 << 20;
@@ -121,4 +122,12 @@ impl Drop for Mapping {
         // SAFETY: the range is ours alone; users were told that it lives as long as this value.
         unsafe { libc::munmap(self.pointer.cast(), self.bytes as usize) };
     }
+}
+
+/// Processor time this thread has used: what something cost, whoever else was at work.
+pub(super) fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the answer.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

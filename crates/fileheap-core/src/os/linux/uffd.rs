@@ -3,11 +3,13 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::time::Instant;
+use std::time::Duration;
 
 use super::capture::Tracker;
 use super::pagemap::{Pagemap, Query, iowr};
-use super::sys::{HUGE_BYTES, check, overlap};
+use super::sys::{HUGE_BYTES, check, overlap, thread_time};
+use super::view::HUGE_FROM_BYTES;
+use crate::os::SearchCost;
 
 const API: u64 = 0xaa;
 const FEATURE_WP_UNPOPULATED: u64 = 1 << 13;
@@ -54,6 +56,10 @@ const SLOW_US_PER_MIB: u64 = 1;
 const CLOSE_LOOKS: usize = 128;
 /// About what arming costs, once.
 const ARMING_US_PER_MIB: u64 = 20;
+/// Where mapping anew helps, it is tried before: searches must have cost so many times as much.
+const ARMING_PATIENCE: u64 = 3;
+/// A search passes over so much memory that has no page table in about this time.
+const EMPTY_WINDOW: Duration = Duration::from_nanos(10);
 
 /// Protects pages and asks which lost their protection.
 #[derive(Debug)]
@@ -66,6 +72,8 @@ pub(super) struct UffdTracker {
     mapped: u64,
     /// Time spent on slow harvests before arming.
     slow_us: u64,
+    /// Of harvests since all was mapped anew, as far as pages mapped since are to blame.
+    cost: SearchCost,
     /// Pages below this offset (all or none) are protected, but for those in `bare`.
     armed: u64,
     /// Encloses the pages that were mapped or dropped since the last harvest: they lack
@@ -86,11 +94,17 @@ impl UffdTracker {
         check(unsafe { libc::ioctl(fd.as_raw_fd(), UFFDIO_API as _, &raw mut arg) })?;
         let pagemap = Pagemap::open()?;
         let (harvest_count, mapped, slow_us, armed, bare) = (0, 0, 0, 0, 0..0);
-        Ok(Self { fd, pagemap, base, arming, harvest_count, mapped, slow_us, armed, bare })
+        let cost = SearchCost::default();
+        Ok(Self { fd, pagemap, base, arming, harvest_count, mapped, slow_us, cost, armed, bare })
     }
 
     fn mapped_mib(&self) -> u64 {
         (self.mapped >> 20).max(1)
+    }
+
+    /// In a small heap all page tables are soon in use, mapped anew or not.
+    fn is_large(&self) -> bool {
+        self.mapped > HUGE_FROM_BYTES
     }
 
     fn arm_if_due(&mut self) {
@@ -99,7 +113,8 @@ impl UffdTracker {
             Arming::Always => self.harvest_count == 1,
             Arming::Never => false,
             Arming::WhenItPays => {
-                self.armed == 0 && self.slow_us > ARMING_US_PER_MIB * self.mapped_mib()
+                let patience = if self.is_large() { ARMING_PATIENCE } else { 1 };
+                self.armed == 0 && self.slow_us > ARMING_US_PER_MIB * patience * self.mapped_mib()
             }
         };
         if due {
@@ -139,8 +154,10 @@ impl UffdTracker {
         self.pagemap.scan(at..addresses.end, Query::Written, report)
     }
 
-    fn note_cost(&mut self, begun: Instant) {
-        let us = begun.elapsed().as_micros() as u64;
+    fn note_cost(&mut self, took: Duration) {
+        let windows = (self.mapped / HUGE_BYTES) as u32;
+        self.cost.add(took.saturating_sub(EMPTY_WINDOW * windows));
+        let us = took.as_micros() as u64;
         if self.armed == 0 && us > SLOW_US_PER_MIB * self.mapped_mib() {
             self.slow_us += us;
         }
@@ -171,13 +188,26 @@ impl Tracker for UffdTracker {
         self.bared(&range);
     }
 
+    fn renewed(&mut self) {
+        (self.slow_us, self.cost) = (0, SearchCost::default());
+        match self.arming {
+            // The protection is gone, and so is what made it pay.
+            Arming::WhenItPays => (self.armed, self.bare) = (0, 0..0),
+            Arming::Always | Arming::Never => self.bare = 0..self.armed,
+        }
+    }
+
+    fn cost(&self) -> Option<SearchCost> {
+        (self.is_large() && self.armed == 0 && self.arming != Arming::Always).then_some(self.cost)
+    }
+
     fn harvest(
         &mut self,
         private: &[Range<u64>],
         found: &mut dyn FnMut(Range<u64>),
     ) -> io::Result<()> {
         self.arm_if_due();
-        let begun = Instant::now();
+        let begun = thread_time();
         let base = self.base;
         let mut report = |at: Range<u64>| found(at.start - base..at.end - base);
         for range in private {
@@ -198,7 +228,7 @@ impl Tracker for UffdTracker {
             }
         }
         self.bare = self.armed..self.armed;
-        self.note_cost(begun);
+        self.note_cost(thread_time().saturating_sub(begun));
         Ok(())
     }
 

@@ -12,10 +12,10 @@ use super::fork;
 use super::reserve::reserve;
 use super::sys::{HUGE_BYTES, Mapping, check, map, os_page_bytes, overlap, round_down, round_up};
 use crate::format::PREAMBLE_BYTES;
-use crate::os::{Capture, File, Placement, View};
+use crate::os::{Capture, File, Placement, SearchCost, View};
 
 /// Below this offset clean memory is not asked to be in huge pages: small heaps get armed.
-const HUGE_FROM_BYTES: u64 = 256 << 20;
+pub(super) const HUGE_FROM_BYTES: u64 = 256 << 20;
 
 /// A mapping of a heap file.
 pub struct LinuxView {
@@ -344,6 +344,21 @@ impl View for LinuxView {
             self.place(&(start..end), protection, libc::MAP_PRIVATE)?;
         }
         Ok(())
+    }
+
+    /// Mapped anew: dropping pages would leave their page tables, and marks in them where they
+    /// were protected, for every later search to go through.
+    fn renew(&self, _bytes: u64) -> io::Result<()> {
+        let mut state = self.state();
+        for range in state.private() {
+            self.place_private(&mut state, range)?;
+        }
+        state.tracker.renewed();
+        Ok(())
+    }
+
+    fn search_cost(&self) -> Option<SearchCost> {
+        self.state().tracker.cost()
     }
 
     fn prefault(&self, range: Range<u64>) {

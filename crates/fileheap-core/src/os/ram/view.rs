@@ -3,15 +3,18 @@
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::block::Block;
 use super::disk::{RamDisk, RamFile};
 use crate::format::{PAGE_BYTES, PREAMBLE_BYTES};
-use crate::os::{File, Placement, View};
+use crate::os::{File, Placement, SearchCost, View};
 
 /// No more memory is taken for one view, whatever was asked for.
 const RESERVE_MAX: u64 = if cfg!(miri) { 4 << 20 } else { 1 << 30 };
 const PAGE: usize = PAGE_BYTES as usize;
+/// After so many searches they are said to have become slow.
+const QUICK_SEARCHES: u32 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Page {
@@ -32,6 +35,8 @@ struct State {
     pages: Vec<Page>,
     /// The most that ever was mapped.
     used: usize,
+    /// Searches since the last `renew`.
+    searches: u32,
 }
 
 /// The memory of a view, known to the disk, which shows it changes of the file.
@@ -136,7 +141,8 @@ impl RamView {
         // SAFETY: at most PREAMBLE_BYTES further, so many more than `bytes` were allocated.
         let base = unsafe { block.at().add(block.at().align_offset(PREAMBLE_BYTES as usize)) };
         let shadow = Block::zeroed(bytes as usize)?;
-        let state = Mutex::new(State { shadow, mapped: 0, pages: Vec::new(), used: 0 });
+        let pages = Vec::new();
+        let state = Mutex::new(State { shadow, mapped: 0, pages, used: 0, searches: 0 });
         let core = Arc::new(Core { base, bytes, block, state });
         disk.attach(&core);
         let file = RamFile::new(disk.clone(), process, super::DATA);
@@ -245,6 +251,7 @@ impl View for RamView {
             return Ok(());
         }
         let mut state = self.core.state();
+        state.searches += 1;
         let first = dirty.len();
         for index in PREAMBLE_BYTES as usize / PAGE..state.pages.len() {
             let page = index * PAGE..(index + 1) * PAGE;
@@ -281,6 +288,18 @@ impl View for RamView {
 
     fn discard(&self, range: Range<u64>) -> io::Result<()> {
         self.reread(&range, |page| if page == Page::Shared { page } else { Page::Clean })
+    }
+
+    fn renew(&self, bytes: u64) -> io::Result<()> {
+        self.core.state().searches = 0;
+        self.discard(PREAMBLE_BYTES..bytes)
+    }
+
+    /// By count, so that what a seed brings about it brings about again.
+    fn search_cost(&self) -> Option<SearchCost> {
+        let count = self.core.state().searches;
+        let last = Duration::from_secs((count / QUICK_SEARCHES).into());
+        Some(SearchCost { count, spent: last * count / 2, last })
     }
 
     fn prefault(&self, _range: Range<u64>) {}

@@ -21,13 +21,11 @@ fn options() -> Options {
 }
 
 fn open(path: &Path, limit: u64, mode: u32, read_only: bool) -> Outcome<(Arc<RHeap>, bool)> {
-    let mut how = options().mode(if mode == SCRATCH { 0o600 } else { 0o666 });
-    if limit > 0 {
-        how = how.limit_bytes(limit);
-    }
+    let known = options().mode(if mode == SCRATCH { 0o600 } else { 0o666 });
+    let how = if limit > 0 { known.clone().limit_bytes(limit) } else { known.clone() };
     let (mut heap, mut is_new) = match read_only {
-        true => (Heap::open(path, &how.clone().read_only())?, false),
-        false => Heap::open_or_create(path, &how)?,
+        true => (Heap::open(path, &known.clone().read_only())?, false),
+        false => open_or_create(path, limit, &known, &how)?,
     };
     if let Some(known) = find(&|known| known.heap.is_same(&heap)) {
         return same_mode(&known, mode).map(|()| (known, false));
@@ -43,6 +41,25 @@ fn open(path: &Path, limit: u64, mode: u32, read_only: bool) -> Outcome<(Arc<RHe
     let opened = attach(heap, stored);
     same_mode(&opened, mode)?;
     finish(opened, is_new).map(|opened| (opened, is_new))
+}
+
+/// A size is for a new heap, or more than an old one's: never less than what is there.
+fn open_or_create(
+    path: &Path,
+    limit: u64,
+    known: &Options,
+    how: &Options,
+) -> Outcome<(Heap, bool)> {
+    match Heap::open(path, known) {
+        Ok(heap) if heap.limit_bytes() >= limit => return Ok((heap, false)),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    match Heap::open_or_create(path, how) {
+        // Somebody else has it open: it stays as long as it may become.
+        Err(error) if error.kind() == ErrorKind::Busy => Ok((Heap::open(path, known)?, false)),
+        opened => Ok(opened?),
+    }
 }
 
 /// For references: what is there, for writing if that is allowed.

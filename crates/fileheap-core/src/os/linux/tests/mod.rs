@@ -3,6 +3,7 @@
 mod files;
 mod hosts;
 mod locks;
+mod names;
 mod races;
 mod views;
 
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::LinuxHost;
 use crate::format::PAGE_BYTES;
-use crate::os::{Capture, Placement};
+use crate::os::{Capture, Host, Placement};
 
 /// A folder that goes away with the value.
 struct Scratch(PathBuf);
@@ -34,7 +35,9 @@ impl Scratch {
 
     /// A host of a new heap file.
     fn host(&self, bytes: u64) -> LinuxHost {
-        LinuxHost::create(&self.file("heap"), bytes, 0o600).unwrap()
+        let host = LinuxHost::create(&self.file("heap"), bytes, 0o600).unwrap();
+        host.publish().unwrap();
+        host
     }
 }
 

@@ -74,6 +74,28 @@ fn stores_are_found_once() {
 }
 
 #[test]
+fn mapped_anew_it_shows_the_file_and_finds_what_follows() {
+    on_every_rung(MIB, |host, view| {
+        view.share(MIB / 2..MIB / 2 + 2 * P).unwrap();
+        for round in 1..5 {
+            let at = PREAMBLE_BYTES + round * P;
+            store(view, at, 7);
+            store(view, MIB / 2 + round, 8);
+            assert_eq!(harvest(view), [16 + round]);
+            store(view, MIB - P, 7);
+            view.renew(MIB).unwrap();
+            assert_eq!([load(view, at), load(view, MIB - P)], [0, 0]);
+            assert_eq!(in_file(host, MIB / 2 + round), 8, "shared memory stays shared");
+            store(view, MIB - 1, 9);
+            assert_eq!(harvest(view), [255]);
+            assert_eq!(harvest(view), []);
+            view.renew(MIB).unwrap();
+            assert_eq!(harvest(view), []);
+        }
+    });
+}
+
+#[test]
 fn the_kernel_stores_too() {
     on_every_rung(MIB, |host, view| {
         harvest(view);

@@ -1,0 +1,74 @@
+//! `fheap export`: one root or vector into a file, whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use fileheap_core::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use super::get::put;
+use super::open_to_read;
+use crate::forms::Format;
+use crate::output::{Ending, Output, cannot_write};
+use crate::{progress, target, text};
+
+/// Write a root, a vector or a part into a file: .npy, .csv, .json, .bin or .txt
+#[derive(clap::Args)]
+pub struct Export {
+    /// The heap file
+    heap: PathBuf,
+    #[arg(help = target::HELP)]
+    what: String,
+    /// The file to make; its ending says the format
+    file: PathBuf,
+    /// The format, whatever the file's name says
+    #[arg(long, short, value_enum)]
+    format: Option<Format>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+impl Export {
+    pub fn run(&self, output: Output) -> Result<Ending> {
+        let format = self.format.or_else(|| Format::of(&self.file)).ok_or_else(|| {
+            let text = "the file's name does not say which format it is to have";
+            Error::new(ErrorKind::InvalidArgument, text).at(&self.file).advice("name a --format")
+        })?;
+        if self.file.exists() && !self.force {
+            let error = Error::new(ErrorKind::AlreadyExists, "the file exists").at(&self.file);
+            return Err(error.advice("give another name, or --force"));
+        }
+        let heap = open_to_read(&self.heap)?;
+        let read = heap.begin_read()?;
+        let found = target::find(&read, &self.what)?;
+        let bar = progress::bar(output, "exporting", 0);
+        let bytes = replace(&self.file, |out| put(&found, format, None, out, &bar))?;
+        bar.finish_and_clear();
+        let value = json!({ "file": self.file, "bytes": bytes });
+        output.show(&value, |_| format!("{}: {}\n", self.file.display(), text::bytes(bytes)))?;
+        Ok(Ending::Fine)
+    }
+}
+
+/// Makes a file under another name, which it gets when it is whole; returns its length.
+pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<u64> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".partial-{}", std::process::id()));
+    let partial = PathBuf::from(partial);
+    let failed = |error| cannot_write(error).at(path);
+    let done = (|| {
+        let mut out = BufWriter::new(File::create(&partial).map_err(failed)?);
+        fill(&mut out)?;
+        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.sync_all().map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        fs::rename(&partial, path).map_err(failed)?;
+        Ok(bytes)
+    })();
+    if done.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    done
+}

@@ -1,0 +1,145 @@
+//! `fheap import`: a .npy array or a CSV table becomes an object with a name, for R and for others.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::PathBuf;
+
+use fileheap_core::{Error, ErrorKind, Heap, Options, Result};
+use serde_json::json;
+
+use crate::forms::{Format, read_npy};
+use crate::output::{Ending, Output};
+use crate::store::{Stored, store};
+use crate::vectors::{Elements, Kind, NA_DOUBLE, NA_INTEGER};
+use crate::{progress, text};
+
+/// Store a .npy array as a vector or matrix, or a CSV table as a data frame
+#[derive(clap::Args)]
+#[command(after_help = "Columns of a CSV file become logical, integer, double or character, the \
+                        first that fits. NA is a missing value, and so is nothing where a column \
+                        is not text. Integers that R's 32 bits cannot hold become doubles.")]
+pub struct Import {
+    /// The heap file
+    heap: PathBuf,
+    /// The name to bind; it must be free
+    name: String,
+    /// The file to read: .npy or .csv
+    file: PathBuf,
+    /// The format, whatever the file's name says
+    #[arg(long, short, value_enum)]
+    format: Option<Format>,
+    /// Make the heap if there is none
+    #[arg(long)]
+    create: bool,
+}
+
+impl Import {
+    pub fn run(&self, output: Output) -> Result<Ending> {
+        let fail = |error| Error::os("cannot read the file", error).at(&self.file);
+        let bytes = fs::read(&self.file).map_err(fail)?;
+        let stored = match self.format.or_else(|| Format::of(&self.file)) {
+            Some(Format::Npy) => array(&bytes),
+            Some(Format::Csv) => frame(&bytes),
+            _ => {
+                let text = "only .npy and .csv files can be imported";
+                Err(Error::new(ErrorKind::InvalidArgument, text).advice("name a --format"))
+            }
+        };
+        let stored = stored.map_err(|error| error.at(&self.file))?;
+        let options = Options::new();
+        let heap = match self.create {
+            true => Heap::open_or_create(&self.heap, &options)?.0,
+            false => Heap::open(&self.heap, &options)?,
+        };
+        let bar = progress::bar(output, "importing", bytes.len() as u64);
+        let bytes = store(&heap, &self.name, &stored, &bar)?;
+        bar.finish_and_clear();
+        heap.close()?;
+        let what = match &stored {
+            Stored::Vector { elements, dim } if dim.len() > 1 => {
+                let extents: Vec<String> = dim.iter().map(i32::to_string).collect();
+                format!("{} {}", elements.kind().name(), extents.join(" x "))
+            }
+            Stored::Vector { elements, .. } => {
+                format!("{} of length {}", elements.kind().name(), elements.len())
+            }
+            Stored::Frame { columns, rows, .. } => {
+                format!("data frame of {rows} rows and {} columns", columns.len())
+            }
+        };
+        let value = json!({ "name": self.name, "what": what, "bytes": bytes });
+        let line = format!("{}: {what}, {}\n", self.name, text::bytes(bytes));
+        output.show(&value, |_| line)?;
+        Ok(Ending::Fine)
+    }
+}
+
+fn array(bytes: &[u8]) -> Result<Stored<'static>> {
+    let array = read_npy(bytes)?;
+    let extents: std::result::Result<Vec<i32>, _> =
+        array.dim.iter().map(|&extent| i32::try_from(extent)).collect();
+    let dim = match extents {
+        _ if array.dim.len() < 2 => Vec::new(),
+        Ok(extents) => extents,
+        Err(_) => {
+            let text = format!("extents {:?}; R's have 31 bits", array.dim);
+            return Err(Error::new(ErrorKind::InvalidArgument, text));
+        }
+    };
+    Ok(Stored::Vector { elements: array.elements, dim })
+}
+
+fn frame(bytes: &[u8]) -> Result<Stored<'static>> {
+    let bad = |error: csv::Error| {
+        Error::new(ErrorKind::InvalidArgument, format!("the CSV file makes no sense: {error}"))
+    };
+    let mut reader = csv::Reader::from_reader(bytes);
+    let names: Vec<String> = reader.headers().map_err(bad)?.iter().map(str::to_owned).collect();
+    let mut columns: Vec<Vec<String>> = vec![Vec::new(); names.len()];
+    for record in reader.records() {
+        for (column, field) in columns.iter_mut().zip(&record.map_err(bad)?) {
+            column.push(field.to_owned());
+        }
+    }
+    let rows = columns.first().map_or(0, Vec::len);
+    let rows = i32::try_from(rows).map_err(|_| {
+        Error::new(ErrorKind::InvalidArgument, "a data frame has 2^31 rows at most")
+    })?;
+    Ok(Stored::Frame { names, columns: columns.iter().map(|it| guess(it)).collect(), rows })
+}
+
+/// The first of logical, integer, double and character that holds all fields.
+fn guess(fields: &[String]) -> Elements<'static> {
+    let words = |kind: Kind, parse: fn(&str) -> Option<i32>| {
+        let all = fields.iter().map(|field| match field.as_str() {
+            "" | "NA" => Some(NA_INTEGER),
+            field => parse(field),
+        });
+        let all: Option<Vec<i32>> = all.collect();
+        let bytes = all?.into_iter().flat_map(i32::to_le_bytes).collect();
+        Some(Elements::Numbers(kind, Cow::Owned(bytes)))
+    };
+    let truth = |field: &str| match field {
+        "TRUE" | "true" | "T" => Some(1),
+        "FALSE" | "false" | "F" => Some(0),
+        _ => None,
+    };
+    let integer = |field: &str| field.parse().ok().filter(|&number| number != NA_INTEGER);
+    let doubles = || {
+        let all = fields.iter().map(|field| match field.as_str() {
+            "" | "NA" => Some(NA_DOUBLE),
+            field => field.parse::<f64>().ok().map(f64::to_bits),
+        });
+        let all: Option<Vec<u64>> = all.collect();
+        let bytes = all?.into_iter().flat_map(u64::to_le_bytes).collect();
+        Some(Elements::Numbers(Kind::Double, Cow::Owned(bytes)))
+    };
+    let texts = || {
+        let text = |field: &String| (field != "NA").then(|| Cow::Owned(field.clone()));
+        Elements::Texts(fields.iter().map(text).collect())
+    };
+    words(Kind::Logical, truth)
+        .or_else(|| words(Kind::Integer, integer))
+        .or_else(doubles)
+        .unwrap_or_else(texts)
+}

@@ -1,0 +1,36 @@
+//! `fheap trim`: gives disk space that nothing uses back to the filesystem.
+
+use std::path::PathBuf;
+
+use fileheap_core::{Heap, Options, Result};
+use serde_json::json;
+
+use crate::output::{Ending, Output};
+use crate::{progress, text};
+
+/// Give disk space that nothing uses back to the filesystem
+#[derive(clap::Args)]
+pub struct Trim {
+    /// The heap file
+    heap: PathBuf,
+}
+
+impl Trim {
+    pub fn run(&self, output: Output) -> Result<Ending> {
+        let spinner = progress::spinner(output, "trimming");
+        let heap = Heap::open(&self.heap, &Options::new())?;
+        let report = heap.trim()?;
+        heap.close()?;
+        spinner.finish_and_clear();
+        let (cut, punched) = (report.cut_bytes, report.punched_bytes);
+        let hindered = report.hindered;
+        let value = json!({ "cut_bytes": cut, "punched_bytes": punched, "hindered": hindered });
+        output.show(&value, |_| {
+            let more =
+                if hindered { "; a reader of an older state kept some: trim again" } else { "" };
+            let (cut, punched) = (text::bytes(cut), text::bytes(punched));
+            format!("{cut} cut off the end, {punched} of holes punched{more}\n")
+        })?;
+        Ok(Ending::Fine)
+    }
+}

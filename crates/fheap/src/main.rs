@@ -1,0 +1,101 @@
+//! `fheap`: looks into, checks, mends, copies and draws heaps in files. Arguments and errors.
+
+mod commands;
+mod exit;
+mod forms;
+mod map;
+mod objects;
+mod output;
+mod progress;
+mod rserial;
+mod shape;
+mod store;
+mod target;
+mod text;
+mod vectors;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fileheap_core::Result;
+
+use crate::output::{BAD, Ending, Output, paint};
+
+/// Look into, check, mend, copy and draw heaps in files
+#[derive(Parser)]
+#[command(name = "fheap", version, after_help = exit::help(), arg_required_else_help = true)]
+pub struct Cli {
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(flatten)]
+    color: colorchoice_clap::Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+macro_rules! commands {
+    ($($name:ident in $module:ident),* $(,)?) => {
+        #[derive(Subcommand)]
+        enum Command {
+            $($name(commands::$module::$name)),*
+        }
+
+        impl Command {
+            fn run(&self, output: Output) -> Result<Ending> {
+                match self {
+                    $(Self::$name(command) => command.run(output)),*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Info in info,
+    Ls in ls,
+    Get in get,
+    Dump in dump,
+    Export in export,
+    Import in import,
+    Map in map,
+    Stat in stat,
+    Top in top,
+    Check in check,
+    Repair in repair,
+    Backup in backup,
+    Compact in compact,
+    Trim in trim,
+    Gc in gc,
+    Doctor in doctor,
+    Bench in bench,
+    Completions in completions,
+    Man in man,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.color.write_global();
+    let output = Output { json: cli.json, quiet: cli.quiet };
+    match cli.command.run(output) {
+        Ok(Ending::Fine) => ExitCode::SUCCESS,
+        Ok(Ending::Findings) => ExitCode::from(exit::FINDINGS),
+        Err(error) if exit::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = exit::code(&error);
+            if output.json {
+                let kind = format!("{:?}", error.kind());
+                let told = serde_json::json!({
+                    "error": { "kind": kind, "text": error.to_string(), "exit": code }
+                });
+                eprintln!("{told}");
+            } else {
+                anstream::eprintln!("{} {error}", paint(BAD, "fheap:"));
+            }
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Commands that change or copy: heaps, files beside them, arrays in and out.
+
+mod common;
+
+use std::fs;
+
+use common::*;
+use fileheap_core::{Heap, Options};
+use serde_json::{Value, json};
+
+/// Imports a file under the name `x` into a new heap, and gets it back as JSON.
+fn imported(scratch: &Scratch, file: &str) -> Value {
+    let heap = scratch.file(&format!("{}.heap", file.rsplit('/').next().unwrap()));
+    on(&heap, "import", &["x", file, "--create"]).ends(0);
+    on(&heap, "check", &[]).ends(0);
+    on(&heap, "get", &["x", "--json"]).ends(0).json()
+}
+
+#[test]
+fn arrays_of_numpy_come_in() {
+    let scratch = Scratch::new("npy-in");
+    let matrix = json!([0.0, 4.0, 8.0, 1.0, 5.0, 9.0, 2.0, 6.0, 10.0, 3.0, 7.0, 11.0]);
+    let cases = [
+        ("f8_c", "double", matrix.clone()),
+        ("f8_fortran", "double", matrix),
+        ("f4_big_endian", "double", json!([1.5, -2.25, "Inf"])),
+        ("i8", "integer", json!([1, -2, 3])),
+        ("i8_large", "double", json!([1_099_511_627_776.0, -1.0])),
+        ("bool", "logical", json!([true, false, true])),
+        ("c16", "complex", json!([[1.0, 2.0], [0.0, -1.0]])),
+        ("u1", "raw", json!([0, 127, 255])),
+        ("text", "character", json!(["a", "grüße", "longer than twelve bytes"])),
+        ("bytes", "character", json!(["ab", "c"])),
+    ];
+    for (name, kind, values) in cases {
+        let found = imported(&scratch, &data(&format!("{name}.npy")));
+        let complex_zero = name == "c16";
+        assert_eq!(found["type"], kind, "{name}");
+        if complex_zero {
+            // numpy's -1j has a real part of -0.0.
+            assert_eq!(found["values"][0], values[0]);
+            assert_eq!(found["values"][1][1], values[1][1]);
+        } else {
+            assert_eq!(found["values"], values, "{name}");
+        }
+        if name.starts_with("f8") {
+            assert_eq!(found["attributes"]["dim"], json!([3, 4]));
+        }
+    }
+    let cube = imported(&scratch, &data("i2_3d.npy"));
+    assert_eq!(cube["attributes"]["dim"], json!([2, 3, 4]));
+    let first: Vec<_> = cube["values"].as_array().unwrap()[..4].to_vec();
+    assert_eq!(first, [0, 12, 4, 16], "the first extent varies fastest");
+}
+
+#[test]
+fn arrays_go_out_as_numpy_writes_them() {
+    let scratch = Scratch::new("npy-out");
+    // What numpy itself writes of these, byte for byte.
+    for name in ["f8_fortran", "bool", "u1", "text", "c16"] {
+        let (from, heap) = (data(&format!("{name}.npy")), scratch.file(&format!("{name}.heap")));
+        on(&heap, "import", &["x", &from, "--create"]).ends(0);
+        let to = scratch.file(&format!("{name}.npy"));
+        on(&heap, "export", &["x", to.to_str().unwrap()]).ends(0);
+        assert_eq!(fs::read(&to).unwrap(), fs::read(&from).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn arrays_that_do_not_fit_are_refused() {
+    let scratch = Scratch::new("npy-bad");
+    let heap = scratch.file("a.heap");
+    let import = |file: &str| on(&heap, "import", &["x", file, "--create"]);
+    import(&data("i8_too_large.npy")).ends(2).complains(&["2^53", "i8_too_large.npy"]);
+    import(&data("records.npy")).ends(2);
+    let whole = fs::read(data("f8_c.npy")).unwrap();
+    let cut = scratch.file("cut.npy");
+    for length in (0..whole.len()).step_by(11) {
+        fs::write(&cut, &whole[..length]).unwrap();
+        import(cut.to_str().unwrap()).ends(2);
+    }
+    assert!(!heap.exists(), "nothing is made for what cannot be read");
+    on(&heap, "import", &["x", &data("i8.npy")]).ends(3).complains(&["No such file"]);
+    on(&heap, "import", &["x", &data("i8.npy"), "--create"]).ends(0);
+    on(&heap, "import", &["x", &data("i8.npy")]).ends(2).complains(&["bound already"]);
+    on(&heap, "check", &[]).ends(0);
+}
+
+#[test]
+fn tables_come_in_and_go_out_as_they_were() {
+    let scratch = Scratch::new("csv");
+    let (file, heap) = (scratch.file("in.csv"), scratch.file("a.heap"));
+    let text = "n,x,ok,word,\"a \"\"b\"\"\"\n1,1.5,TRUE,one,\n-2,NA,FALSE,\"two, with a comma\",\n\
+                NA,1e300,NA,NA,\n";
+    fs::write(&file, text).unwrap();
+    on(&heap, "import", &["t", file.to_str().unwrap(), "--create"]).ends(0);
+    let value = on(&heap, "get", &["t", "--json"]).ends(0).json();
+    let columns = json!({
+        "n": [1, -2, null], "x": [1.5, null, 1e300], "ok": [true, false, null],
+        "word": ["one", "two, with a comma", null], "a \"b\"": [null, null, null],
+    });
+    assert_eq!(value["columns"], columns);
+    let out = on(&heap, "get", &["t", "-f", "csv"]).ends(0).out;
+    let expected = "n,x,ok,word,\"a \"\"b\"\"\"\n1,1.5,TRUE,one,NA\n\
+                    -2,NA,FALSE,\"two, with a comma\",NA\n\
+                    NA,1e300,NA,NA,NA\n";
+    assert_eq!(out, expected);
+    let uneven = scratch.file("uneven.csv");
+    fs::write(&uneven, "a,b\n1\n").unwrap();
+    on(&heap, "import", &["u", uneven.to_str().unwrap()]).ends(2).complains(&["uneven.csv"]);
+}
+
+#[test]
+fn export_replaces_only_when_told() {
+    let scratch = Scratch::new("export");
+    let heap = sample(&scratch);
+    let file = scratch.file("frame.csv");
+    let path = file.to_str().unwrap();
+    on(&heap, "export", &["frame", path]).ends(0).says(&["frame.csv"]);
+    let first = fs::read(&file).unwrap();
+    assert!(first.starts_with(b"a,b,s,f\n"));
+    on(&heap, "export", &["plain", path, "-f", "raw"]).ends(2).complains(&["--force"]);
+    assert_eq!(fs::read(&file).unwrap(), first);
+    on(&heap, "export", &["plain", path, "-f", "csv", "--force"]).ends(2);
+    assert_eq!(fs::read(&file).unwrap(), first, "a failure leaves the file as it was");
+    on(&heap, "export", &["plain", path, "-f", "raw", "--force"]).ends(0);
+    assert_eq!(fs::read(&file).unwrap(), b"plain bytes");
+    on(&heap, "export", &["plain", scratch.file("x.odt").to_str().unwrap()]).ends(2);
+    let left: Vec<_> = fs::read_dir(&scratch.0).unwrap().flatten().collect();
+    assert!(left.iter().all(|it| !it.file_name().to_string_lossy().contains("partial")));
+}
+
+#[test]
+fn backup_compact_and_trim_keep_what_is_there() {
+    let scratch = Scratch::new("copies");
+    let heap = sample(&scratch);
+    let before = on(&heap, "dump", &["--json"]).ends(0).out;
+    let copy = scratch.file("copy.heap");
+    on(&heap, "backup", &[copy.to_str().unwrap()]).ends(0).says(&["transaction"]);
+    on(&heap, "backup", &[copy.to_str().unwrap()]).ends(2).complains(&["exists"]);
+    assert_eq!(on(&copy, "dump", &["--json"]).ends(0).out, before);
+    let trimmed = on(&heap, "trim", &["--json"]).ends(0).json();
+    assert!(
+        trimmed["cut_bytes"].as_u64().unwrap() + trimmed["punched_bytes"].as_u64().unwrap() > 0
+    );
+    on(&heap, "compact", &[]).ends(0).says(&["on disk"]);
+    on(&heap, "compact", &["--json"]).ends(0).json();
+    assert_eq!(on(&heap, "dump", &["--json"]).ends(0).out, before);
+    on(&heap, "check", &[]).ends(0);
+    let open = Heap::open(&heap, &Options::new()).unwrap();
+    on(&heap, "compact", &[]).ends(7).complains(&["open elsewhere", "close it"]);
+    on(&heap, "repair", &[]).ends(7).complains(&["open elsewhere"]);
+    drop(open);
+}
+
+/// A heap as the R package makes it in this mode: 1 persistent, 2 scratch.
+fn of_r(path: &std::path::Path, mode: u32) -> Heap {
+    let heap = Heap::create(path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let mut face = b"RFACE001".to_vec();
+    face.extend(mode.to_le_bytes());
+    face.extend([1, 0, 0, 0]);
+    face.resize(64, 0);
+    let at = put(&txn, &face);
+    txn.set_face_root(2, at);
+    txn.commit().unwrap();
+    heap
+}
+
+#[test]
+fn gc_removes_orphans_and_nothing_else() {
+    let scratch = Scratch::new("gc");
+    let folder = scratch.file("heaps");
+    let notes = scratch.file("tmp/fileheap-scratch-somebody");
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&notes).unwrap();
+    let file = |name: &str| folder.join(name);
+    of_r(&file("orphan.heap"), 2).close().unwrap();
+    of_r(&file("kept.heap"), 1).close().unwrap();
+    let open = of_r(&file("open.heap"), 2);
+    of_r(&scratch.file("noted.heap"), 2).close().unwrap();
+    fs::write(notes.join("uuid"), scratch.file("noted.heap").to_str().unwrap()).unwrap();
+    fs::write(file("text"), "FILEHEAP? no").unwrap();
+    fs::write(file("b.heap.partial-4194999"), "half").unwrap();
+    fs::write(file(&format!("c.heap.partial-{}", std::process::id())), "alive").unwrap();
+    let gc = |rest: &[&str]| {
+        let arguments = [&["gc", folder.to_str().unwrap()], rest].concat();
+        let output = command(&arguments).env("TMPDIR", scratch.file("tmp")).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, listed) = gc(&["--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((code, listed.as_array().unwrap().len()), (1, 3), "{listed}");
+    assert!(gc(&[]).1.contains("--force"));
+    assert!(file("orphan.heap").exists() && scratch.file("noted.heap").exists());
+    let (code, told) = gc(&["--force"]);
+    assert_eq!(code, 0, "{told}");
+    let gone = [file("orphan.heap"), scratch.file("noted.heap"), file("b.heap.partial-4194999")];
+    assert!(gone.iter().all(|path| !path.exists()));
+    assert!(file("kept.heap").exists() && file("open.heap").exists() && file("text").exists());
+    assert!(file(&format!("c.heap.partial-{}", std::process::id())).exists());
+    assert_eq!(gc(&["--force"]), (0, "nothing to collect\n".to_owned()));
+    open.close().unwrap();
+}

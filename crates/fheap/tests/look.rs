@@ -1,0 +1,277 @@
+//! Commands that look: what they say of a sound heap, for people and as JSON.
+
+mod common;
+
+use std::fs;
+
+use common::*;
+use fileheap_core::{Heap, Options};
+use serde_json::json;
+
+#[test]
+fn ls_names_roots_of_every_face() {
+    let scratch = Scratch::new("ls");
+    let heap = sample(&scratch);
+    on(&heap, "ls", &[]).ends(0).says(&["data.frame 3 x 4", "list", "Library v1", "run"]);
+    let all = on(&heap, "ls", &["--json", "--all", "--vectors"]).ends(0).json();
+    let names: Vec<_> = all["names"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    let expected = ["dates", "frame", "library", "list", "plain", "run", "shape:0000000000000abc"];
+    assert_eq!(names, expected);
+    assert_eq!(all["vectors"][0]["type"], "double");
+    assert_eq!(all["vectors"][0]["length"], 3);
+    let hidden = on(&heap, "ls", &["--json"]).json();
+    assert_eq!(hidden["names"].as_array().unwrap().len(), expected.len() - 1);
+    assert_eq!(on(&heap, "ls", &["li", "--json"]).json()["names"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn get_shows_a_data_frame_in_every_form() {
+    let scratch = Scratch::new("frame");
+    let heap = sample(&scratch);
+    on(&heap, "get", &["frame"]).ends(0).says(&["<data.frame 3 x 4>", "yy", "NA"]);
+    let csv = on(&heap, "get", &["frame", "--format", "csv"]).ends(0).out;
+    assert_eq!(csv, "a,b,s,f\n1,1.5,x,u\n2,NA,yy,v\n3,2,NA,u\n");
+    let value = on(&heap, "get", &["frame", "--json"]).ends(0).json();
+    let columns = json!({
+        "a": [1, 2, 3], "b": [1.5, null, 2.0], "s": ["x", "yy", null], "f": ["u", "v", "u"],
+    });
+    assert_eq!(value["columns"], columns);
+    assert_eq!((&value["type"], &value["rows"]), (&json!("data.frame"), &json!(3)));
+    let dates = on(&heap, "get", &["dates", "-f", "csv"]).ends(0).out;
+    assert_eq!(
+        dates,
+        "day,when\n2024-02-28,1970-01-01T00:00:00Z\n2024-02-29,1969-12-31T23:59:59Z\n\
+                       2024-03-01,NA\n"
+    );
+    let part = on(&heap, "get", &["frame$f", "--json"]).ends(0).json();
+    assert_eq!(part["attributes"]["levels"], json!(["u", "v"]));
+    on(&heap, "get", &["frame", "--format", "npy"]).ends(2).complains(&[
+        "numpy",
+        "frame",
+        "name$part",
+    ]);
+    on(&heap, "get", &["frame$nothing"]).ends(3);
+}
+
+#[test]
+fn get_shows_lists_and_what_r_packs_away() {
+    let scratch = Scratch::new("list");
+    let heap = sample(&scratch);
+    let value = on(&heap, "get", &["list", "--json"]).ends(0).json();
+    let parts = value["values"].as_array().unwrap();
+    assert_eq!(parts.len(), 9);
+    assert_eq!(parts[1]["values"], json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+    assert_eq!(parts[4]["type"], "NULL");
+    assert_eq!(parts[5]["values"][0]["values"], json!([[1.0, 2.0]]));
+    assert_eq!(parts[5]["values"][1]["values"], json!([1, 2, 3]));
+    assert_eq!(parts[6]["values"], json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+    assert_eq!(parts[7]["type"], "language");
+    assert_eq!(parts[8]["values"], json!(["1", "2", "3"]));
+    on(&heap, "get", &["list"]).ends(0).says(&["[[6]]$z", "1+2i", "[[6]]$r", "language"]);
+    on(&heap, "get", &["list", "-f", "csv"]).ends(2).complains(&["table", "json"]);
+}
+
+#[test]
+fn get_finds_records_ranges_and_rust_roots() {
+    let scratch = Scratch::new("targets");
+    let heap = sample(&scratch);
+    let record = on(&heap, "get", &["#1", "--json"]).ends(0).json();
+    assert_eq!(record["values"], json!([1.5, null, "Inf"]));
+    assert_eq!(on(&heap, "get", &["#1", "-f", "raw"]).ends(0).bytes.len(), 24);
+    on(&heap, "get", &["library"]).ends(0).says(&["titles @0: Vec<u64>", "visits = 7"]);
+    let library = on(&heap, "get", &["library", "--json"]).ends(0).json();
+    assert_eq!(library["fields"][1]["value"], 7);
+    assert_eq!(library["type"], "Library v1");
+    on(&heap, "get", &["plain"]).ends(0).says(&["plain bytes"]);
+    assert_eq!(on(&heap, "get", &["plain", "-f", "raw"]).ends(0).out, "plain bytes");
+    assert_eq!(on(&heap, "get", &["@0x10000+8", "-f", "raw"]).ends(0).out, "HEAPHEAD");
+    on(&heap, "get", &["#77"]).ends(3).complains(&["record 77"]);
+    on(&heap, "get", &["none"]).ends(3).complains(&["\"none\"", "fheap ls"]);
+    on(&heap, "get", &["@64+99999999999"]).ends(2).complains(&["99999999999 bytes at 0x40"]);
+}
+
+#[test]
+fn lists_and_texts_of_the_heap_are_followed() {
+    let scratch = Scratch::new("views");
+    let path = scratch.file("a.heap");
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    // Three texts: short, missing, long; views, validity, marks, and a buffer with its head.
+    let long = "longer than twelve bytes";
+    let buffer = put(&txn, &[&40_u64.to_le_bytes()[..], &[0; 8], long.as_bytes()].concat());
+    let table: Vec<u8> =
+        [1, 1, buffer, 40].iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
+    let table = put(&txn, &table);
+    let mut payload = vec![0; 3 * 16 + 8 + 3];
+    (payload[0], payload[4], payload[5]) = (2, b'a', b'b');
+    payload[32] = long.len() as u8;
+    payload[36..40].copy_from_slice(b"long");
+    payload[44] = 16;
+    payload[48] = 0b101;
+    let texts = record(&mut txn, 16, 3, &payload, table);
+    let blob = fs::read(data("frame.rserial")).unwrap();
+    let (cell, _) = object(&txn, 0, &[], &blob);
+    let slots: Vec<u8> = [cell, 0].iter().flat_map(|at| at.to_le_bytes()).collect();
+    let list = record(&mut txn, 19, 2, &slots, 0);
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    let values = on(&path, "get", &[&format!("#{texts}"), "--json"]).ends(0).json();
+    assert_eq!(values["values"], json!(["ab", null, long]));
+    let list = on(&path, "get", &[&format!("#{list}"), "--json"]).ends(0).json();
+    assert_eq!(list["values"][0]["type"], "data.frame");
+    assert_eq!(list["values"][1]["type"], "NULL");
+}
+
+#[test]
+fn references_as_the_r_package_writes_them_are_followed() {
+    let scratch = Scratch::new("reference");
+    let path = scratch.file("a.heap");
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let numbers: Vec<u8> = (1..=12).flat_map(|number| f64::from(number).to_le_bytes()).collect();
+    // matrix(as.double(1:12), 3, dimnames = list(letters[1:3], LETTERS[1:4])) was record 7.
+    let ids: Vec<u64> = (0..7).map(|_| record(&mut txn, 14, 12, &numbers, 0)).collect();
+    let blob = fs::read(data("reference.rserial")).unwrap();
+    let cell = object(&txn, 7, &[7], &blob);
+    bind(&mut txn, "m", KIND_R, 1, cell);
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    assert_eq!(ids[6], 7);
+    on(&path, "ls", &[]).ends(0).says(&["double matrix 3 x 4"]);
+    let csv = on(&path, "get", &["m", "-f", "csv"]).ends(0).out;
+    assert_eq!(csv, ",A,B,C,D\na,1,4,7,10\nb,2,5,8,11\nc,3,6,9,12\n");
+    let map = on(&path, "map", &["--json"]).ends(0).json();
+    let owners: Vec<_> = map["owners"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    assert!(owners.contains(&&json!("m")) && owners.contains(&&json!("#1")));
+    let mut txn = Heap::open(&path, &Options::new()).unwrap().begin_write().unwrap();
+    txn.catalog().records().remove(7).unwrap();
+    txn.commit().unwrap();
+    on(&path, "get", &["m"]).ends(3).complains(&["record 7"]);
+    on(&path, "ls", &[]).ends(0).says(&["cannot be read"]);
+}
+
+#[test]
+fn dump_prints_everything_with_a_name() {
+    let scratch = Scratch::new("dump");
+    let heap = sample(&scratch);
+    on(&heap, "dump", &[]).ends(0).says(&["frame", "<list, 9>", "visits = 7", "plain bytes"]);
+    let lines = on(&heap, "dump", &["--json"]).ends(0).out;
+    let all: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(all.len(), 6);
+    assert_eq!(all[1]["value"]["rows"], 3);
+}
+
+#[test]
+fn figures_agree_with_the_engine() {
+    let scratch = Scratch::new("figures");
+    let heap = sample(&scratch);
+    on(&heap, "info", &[]).ends(0).says(&["closed cleanly", "format", "UTC"]);
+    on(&heap, "stat", &[]).ends(0).says(&["fragmentation", "4.00 MiB"]);
+    on(&heap, "check", &[]).ends(0).says(&["no defects"]);
+    let open = Heap::open(&heap, &Options::new()).unwrap();
+    let truth = open.stat().unwrap();
+    let stat = on(&heap, "stat", &["--json"]).ends(0).json();
+    assert_eq!(stat["live_bytes"], truth.alloc.live_bytes);
+    assert_eq!(stat["names"], 7);
+    let info = on(&heap, "info", &["--json"]).ends(0).json();
+    assert_eq!(
+        (&info["state"], &info["processes"]),
+        (&json!("open"), &json!([std::process::id()]))
+    );
+    let map = on(&heap, "map", &["--json"]).ends(0).json();
+    let regions = map["regions"].as_array().unwrap();
+    let total: u64 = regions.iter().map(|it| it["bytes"].as_u64().unwrap()).sum();
+    let live: u64 = regions.iter().map(|it| it["live_bytes"].as_u64().unwrap()).sum();
+    assert_eq!((total, live), (truth.alloc.heap_bytes, truth.alloc.live_bytes));
+}
+
+#[test]
+fn top_sees_commits_readers_and_writers_without_hindering_them() {
+    let scratch = Scratch::new("top");
+    let path = sample(&scratch);
+    on(&path, "top", &["-n", "1"]).ends(0).says(&["commits/s"]);
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let before = on(&path, "top", &["-n", "1", "--json"]).ends(0).json();
+    for _ in 0..3 {
+        let txn = heap.begin_write().unwrap();
+        put(&txn, b"what a commit is for");
+        txn.commit().unwrap();
+    }
+    let read = heap.begin_read().unwrap();
+    let look = on(&path, "top", &["-n", "1", "--json"]).ends(0).json();
+    let commits = |look: &serde_json::Value| look["commits"].as_u64().unwrap();
+    assert_eq!(commits(&look), commits(&before) + 3);
+    assert_eq!(look["processes"][0]["pid"], std::process::id());
+    assert_eq!(look["processes"][0]["snapshot"], read.number());
+    assert_eq!(look["writer"], json!(null));
+    drop(read);
+    let _txn = heap.begin_write().unwrap();
+    let look = on(&path, "top", &["-n", "1", "--json"]).ends(0).json();
+    assert_eq!(look["writer"], std::process::id());
+    let two = on(&path, "top", &["-n", "2", "--interval", "0.05", "--json"]).ends(0).out;
+    assert_eq!(two.lines().count(), 2);
+}
+
+#[test]
+fn readers_work_beside_an_open_transaction_and_on_read_only_files() {
+    let scratch = Scratch::new("beside");
+    let path = sample(&scratch);
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let at = put(&txn, b"new");
+    bind(&mut txn, "new", 0, 0, (at, 3));
+    for name in ["ls", "info", "stat", "check", "dump", "map"] {
+        let seen = on(&path, name, &["--json"]).ends(0);
+        assert!(!seen.out.contains("\"new\""), "{name} shows what is not committed");
+    }
+    txn.commit().unwrap();
+    on(&path, "get", &["new", "-f", "raw"]).ends(0).says(&["new"]);
+    heap.close().unwrap();
+    let mut permissions = fs::metadata(&path).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&path, permissions).unwrap();
+    for name in ["ls", "info", "stat", "check", "dump", "map"] {
+        on(&path, name, &[]).ends(0);
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_only() {
+    let scratch = Scratch::new("colours");
+    let heap = sample(&scratch);
+    let svg = scratch.file("a.svg");
+    for name in ["ls", "info", "stat", "check", "dump", "map", "top"] {
+        let rest: &[&str] = if name == "top" { &["-n", "1"] } else { &[] };
+        assert!(!on(&heap, name, rest).ends(0).out.contains('\x1b'), "{name} colours a pipe");
+    }
+    let forced = on(&heap, "map", &["--color", "always"]).ends(0).out;
+    assert!(forced.contains("\x1b[") && forced.contains('█'));
+    let plain = on(&heap, "map", &["--color", "never"]).ends(0).out;
+    assert!(plain.is_ascii(), "letters do without colours");
+    on(&heap, "map", &["--svg", svg.to_str().unwrap()]).ends(0);
+}
+
+#[test]
+fn pictures_are_well_formed_and_name_what_they_show() {
+    let scratch = Scratch::new("pictures");
+    let path = sample(&scratch);
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let run = txn.alloc(2 << 20, 4096).unwrap();
+    bind(&mut txn, "<a> & \"b\"\u{1}", 0, 0, (run, 2 << 20));
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    let (svg, html) = (scratch.file("a.svg"), scratch.file("a.html"));
+    let files = ["--svg", svg.to_str().unwrap(), "--html", html.to_str().unwrap()];
+    on(&path, "map", &files).ends(0);
+    let text = fs::read_to_string(svg).unwrap();
+    let picture = roxmltree::Document::parse(&text).unwrap();
+    let texts: Vec<_> = picture.descendants().filter_map(|node| node.text()).collect();
+    assert!(texts.contains(&"<a> & \"b\"\u{fffd}"), "{texts:?}");
+    assert!(texts.contains(&"run") && texts.contains(&"sample.heap"));
+    let page = fs::read_to_string(html).unwrap();
+    let body = page.strip_prefix("<!DOCTYPE html>\n").unwrap();
+    roxmltree::Document::parse(body).unwrap();
+    assert!(!body.contains("<script") && !body.contains("href="), "it needs no other file");
+}
