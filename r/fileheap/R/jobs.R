@@ -95,6 +95,7 @@ caller_of <- function(job) {
     environment(fun) <- list2env(around, parent = environment(fun))
   }
   given <- c(extra, vars[asked])
+  if (!length(given)) return(fun)
   symbols <- lapply(seq_along(given), function(i) as.name(paste0(".argument", i)))
   frame <- list2env(c(list(FUN = fun), stats::setNames(given, as.character(symbols))),
                     parent = baseenv())

@@ -137,26 +137,27 @@ make_shared <- function(bytes, store) {
       troubles <- c(troubles, paste0(place, " has no room, or no folder of this user"))
       next
     }
-    path <- file.path(folder, new_base())
-    made <- tryCatch({
-      runtime <- as_runtime(.Call(C_open, path, 0, modes[["scratch"]], FALSE)[[1L]])
-      list(runtime = runtime, path = path, value = store(runtime))
-    }, fileheap_error_disk_full = identity, fileheap_error_io = identity,
-    fileheap_error_permission_denied = identity, fileheap_error_limit_reached = identity,
-    error = function(e) {
-      remove_shared(path)
-      stop(e)
-    }, interrupt = function(e) {
-      remove_shared(path)
-      fail("interrupted", "interrupted while data was being shared; nothing of it is left")
-    })
+    made <- make_in(folder, store)
     if (!inherits(made, "condition")) return(made)
-    remove_shared(path)
     troubles <- c(troubles, paste0(place, ": ", conditionMessage(made)))
   }
   fail("disk_full", "no place has room for ", size_text(bytes), " to share: ",
        paste(troubles, collapse = "; "), "; set options(fileheap.shared_path = ...) to a folder ",
        "with room, or keep the data in a heap file", fields = list(found = troubles))
+}
+
+# The same in a folder; the condition if it has no room. Whatever happens, no half of it stays.
+make_in <- function(folder, store) {
+  path <- file.path(folder, new_base())
+  is_made <- FALSE
+  on.exit(if (!is_made) remove_shared(path))
+  made <- tryCatch({
+    runtime <- as_runtime(.Call(C_open, path, 0, modes[["scratch"]], FALSE)[[1L]])
+    list(runtime = runtime, path = path, value = store(runtime))
+  }, fileheap_error_disk_full = identity, fileheap_error_io = identity,
+  fileheap_error_permission_denied = identity, fileheap_error_limit_reached = identity)
+  is_made <- !inherits(made, "condition")
+  made
 }
 
 # Takes a heap's files away. Who looks at its vectors keeps them until they are collected.
