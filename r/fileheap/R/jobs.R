@@ -113,7 +113,7 @@ work <- function(worker, from, to, seconds = Inf) {
   if (to < from) return(list(values = list(), to = to, seconds = 0))
   values <- vector("list", to - from + 1)
   element <- worker$element
-  one <- worker$one
+  FUN <- worker$one
   out <- worker$out
   streams <- worker$job$streams
   if (!is.null(streams)) {
@@ -133,7 +133,7 @@ work <- function(worker, from, to, seconds = Inf) {
   failure <- tryCatch(withCallingHandlers({
     for (at in seq.int(from, to)) {
       if (!is.null(streams)) use_stream(streams, at, from)
-      value <- one(element(at))
+      value <- FUN(element(at))
       if (!is.null(out)) store_result(out, at, worker$job$count, value)
       else if (!is.null(value)) values[[at - from + 1]] <- value
       if (at == look_at) {
