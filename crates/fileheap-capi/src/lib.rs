@@ -11,6 +11,7 @@ mod alloc;
 mod arguments;
 mod border;
 mod fmalloc;
+mod fork;
 mod heap;
 mod names;
 mod near;

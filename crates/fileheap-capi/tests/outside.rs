@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use tools::{CPP, folder, here, prefix, succeeds, works};
+use tools::{CLANG, CPP, folder, here, prefix, succeeds, works};
 
 #[test]
 fn pkg_config_finds_the_library() {
@@ -72,7 +72,7 @@ fn one_program_builds_a_graph_and_another_reads_it() {
     let file: &str = &folder("graph").join("graph.heap").display().to_string();
     // By different compilers, too.
     works(&CPP[0].build("examples/graph_build.cpp"), &[file, "100000"]);
-    let told = works(&CPP[2].build("examples/graph_analyse.cpp"), &[file]);
+    let told = works(&CLANG.build("examples/graph_analyse.cpp"), &[file]);
     assert_eq!(told, "100000 nodes reached by 133333 edges, the farthest in 16 steps\n");
 }
 
@@ -84,7 +84,7 @@ fn verified(program: &Path, words: [&str; 2]) -> u64 {
 /// Kills a program at work again and again; its structure is whole each time, and it did work.
 fn killed(what: &str, rounds: u64) {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| CPP[2].build("tests/cpp/killed.cpp"));
+    let program = PROGRAM.get_or_init(|| CLANG.build("tests/cpp/killed.cpp"));
     let folder = folder(&format!("killed-{what}")).display().to_string();
     // A kill before the file is a heap at all leaves no heap: that is another matter.
     let mut most = verified(program, [&folder, what]);

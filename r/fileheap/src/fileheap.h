@@ -69,6 +69,15 @@ enum { FH_PERSISTENT = 1, FH_SCRATCH = 2 };
 enum { FH_ZEROED = 1, FH_TEMPORARILY = 2, FH_STORED_TO_LATER = 4 };
 enum { FH_LOOK = 0, FH_TAKE_OVER = 1, FH_EDIT = 2, FH_LOAD = 3 };
 
+/* A block of a matrix: what rows' and columns' sums are made of. */
+typedef struct {
+    const void *data;
+    uint64_t stride, first_row, rows, first_column, columns;
+    double *result;
+    void *state;
+    int32_t is_double, remove, mean;
+} fh_block;
+
 void fh_init(void);
 void fh_after_fork(void);
 int fh_panic(fh_fault *fault);
@@ -115,6 +124,10 @@ int fh_share(const fh_heap *heap, uint64_t id, fh_body **body, fh_fault *fault);
 int fh_holders(const fh_heap *heap, int32_t *to, uint64_t room, uint64_t *count, fh_fault *fault);
 int fh_mutualinfo(const double *x, const double *y, uint64_t length, uint32_t x_levels,
                   uint32_t y_levels, double eps, double *result, fh_fault *fault);
+int fh_column_sums(const fh_block *block, fh_fault *fault);
+uint64_t fh_row_state_bytes(void);
+int fh_row_add(const fh_block *block, fh_fault *fault);
+int fh_row_end(const fh_block *block, fh_fault *fault);
 
 /* ---- errors.c ---- */
 
@@ -174,6 +187,8 @@ SEXP fh_new_number(uint32_t element, SEXP keeper);
 SEXP fh_new_string(SEXP keeper);
 SEXP fh_new_list(SEXP keeper);
 int fh_is_number(SEXP x);
+/* Elements of one of our vectors of numbers, by integer or double indices above 0. */
+SEXP fh_extract(SEXP x, SEXP indices);
 int fh_is_string(SEXP x);
 int fh_is_list(SEXP x);
 /* Stores an element of a character vector that is mutable or being filled; enters if it must. */

@@ -1,8 +1,10 @@
 /* Vectors: from a body to an R vector and back, creation, and what can be asked of one. */
 #include "fileheap.h"
 
+#include <R_ext/Altrep.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 static SEXP tag(void) { return Rf_install("fileheap_vector"); }
 
@@ -119,6 +121,20 @@ SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose) {
     SEXP x = fh_new_vector(keeper, body);
     UNPROTECT(1);
     return x;
+}
+
+/* A second vector over the record of one of ours, without attributes and with value semantics; the
+ * first is shared as long as it lives, so that R copies it before it stores. NULL for other
+ * objects, and in a forked child. */
+SEXP C_view(SEXP x) {
+    SEXP inner = fh_inner(x);
+    fh_body *body = inner ? fh_own_body(inner) : NULL;
+    if (!body || body->flags & FH_DETACHED || body->pid != (uint32_t) getpid()) return R_NilValue;
+    fh_need_alive(body);
+    SEXP view = PROTECT(fh_get_vector(body->heap, body->id, FH_LOOK));
+    R_SetExternalPtrProtected(R_altrep_data1(view), inner);
+    UNPROTECT(1);
+    return view;
 }
 
 SEXP C_create(SEXP handle, SEXP type, SEXP length, SEXP zero, SEXP temporary) {

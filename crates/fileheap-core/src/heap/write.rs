@@ -122,7 +122,7 @@ impl WriteTxn {
 
     /// Allocates. Large allocations are not logged: they go home at commit, from 16 MiB on as they
     /// are filled.
-    #[inline]
+    #[inline(always)]
     pub fn alloc(&self, bytes: u64, align: u64) -> Result<u64> {
         if bytes >= SHARED_BYTES {
             return self.alloc_extent(bytes, align, false).map(|made| made.offset);
@@ -182,7 +182,7 @@ impl WriteTxn {
     }
 
     /// Frees an allocation.
-    #[inline]
+    #[inline(always)]
     pub fn free(&self, offset: u64) -> Result<()> {
         let freed = match self.shared.allocator.free(self, offset) {
             Ok(freed) => freed,
@@ -243,9 +243,15 @@ impl WriteTxn {
     #[inline]
     pub fn touch(&self, offset: u64, bytes: u64) {
         if self.changes.tracked {
-            let set = self.changes.touched.lock();
-            set.unwrap_or_else(PoisonError::into_inner).add(offset, bytes);
+            self.note(offset, bytes);
         }
+    }
+
+    // Apart: allocation is inlined into its callers, and this would make them save registers.
+    #[inline(never)]
+    fn note(&self, offset: u64, bytes: u64) {
+        let set = self.changes.touched.lock();
+        set.unwrap_or_else(PoisonError::into_inner).add(offset, bytes);
     }
 
     /// Whether an allocation is a direct extent.
@@ -310,8 +316,8 @@ impl WriteTxn {
     pub fn commit_and_continue(&mut self) -> Result<u64> {
         self.commit_open()?;
         let committed = self.number;
-        self.number = self.shared.engine.seen() + 1;
-        self.changes = self.shared.engine.next_changes(self.changes.tracked)?;
+        self.number += 1;
+        self.changes = self.shared.engine.next_changes(self.changes.tracked);
         Ok(committed)
     }
 

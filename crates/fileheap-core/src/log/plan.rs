@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 
-use crate::format::{PAGE_BYTES, Record, RecordKind};
+use crate::format::{LogHeader, PAGE_BYTES, Record, RecordKind};
 
 /// One record of a committed frame and where its contents lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,11 @@ impl Index {
         self.pages.contains(&page)
     }
 
+    /// All of it, in the order of commits.
+    pub fn spans(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter()
+    }
+
     /// Number of pages that may wait for their way home.
     #[must_use]
     pub fn page_count(&self) -> u64 {
@@ -182,6 +187,17 @@ fn plan<'s>(
     }
     pieces.sort_unstable_by_key(|piece| piece.offset);
     pieces
+}
+
+/// How much of the log of a generation is on the disk for certain: what the bulletin calls durable
+/// was synced, and that sync succeeded. Beyond it the page cache may have what the disk refused.
+pub fn synced_bytes<'s>(
+    spans: impl Iterator<Item = &'s Span>,
+    generation: u64,
+    durable: u64,
+) -> u64 {
+    let synced = spans.filter(|span| span.txn <= durable);
+    synced.filter_map(|span| span.end_in(generation)).max().unwrap_or(LogHeader::FIRST_FRAME)
 }
 
 /// A set of bytes as disjoint ranges.

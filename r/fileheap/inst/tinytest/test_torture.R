@@ -28,6 +28,26 @@ expect_identical(tortured({
 expect_identical(tortured(unserialize(serialize(x, NULL))[3]), 5)
 expect_identical(tortured(class(tryCatch(rt[["none"]], error = identity))[1]),
                  "fileheap_error_not_found")
+# What operations on managed vectors and sums of matrices are made of.
+entry <- function(name, ...) do.call(.Call, list(getFromNamespace(name, "fileheap"), ...))
+piece <- tortured(entry("C_piece", x, 18, 4))
+expect_identical(piece, c(x[19:20], x[1:2]))
+expect_identical(tortured(entry("C_piece", s, 1, 2)), s[2:3])
+expect_identical(tortured(entry("C_gather", s, c(2, NA))), c(s[2], NA))
+filled <- create_fmalloc_vector("character", 3, rt)
+tortured(entry("C_put", filled, 1, c("a", "more than twelve bytes"), 0, 2))
+expect_identical(filled, c("", "a", "more than twelve bytes"))
+expect_identical(tortured(entry("C_cumulate", c(1, 2, 3), entry("C_cumulative_state", FALSE),
+                                FALSE)), c(1, 3, 6))
+view <- tortured(entry("C_view", x))
+expect_identical(view, x[])
+m <- as_fmalloc(matrix(as.double(1:6), 2), rt)
+expect_identical(tortured(entry("C_column_sums", m, c(0, 2, 0, 3), FALSE, FALSE)), c(3, 7, 11))
+expect_identical(tortured({
+  state <- entry("C_row_state", 2)
+  entry("C_row_add", m, c(0, 2, 0, 3), FALSE, state)
+  entry("C_row_end", m, c(0, 2, 0, 3), FALSE, TRUE, state)
+}), c(3, 4))
 expect_true(is_clean(rt))
 
 # Slices, rows, stores in place and shared vectors.

@@ -4,6 +4,7 @@
 //! lock of ours is held while R runs. `src/fileheap.h` declares what is exported here.
 
 mod body;
+mod extended;
 mod face;
 mod fault;
 mod heap;
@@ -14,5 +15,6 @@ mod open;
 mod report;
 mod share;
 mod strings;
+mod sums;
 mod upkeep;
 mod vector;
