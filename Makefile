@@ -14,7 +14,7 @@ FUZZ_TARGETS := open_check log_replay tree_check
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
 	@echo 'make test               formatting, lints, all tests, probes of this platform'
-	@echo 'make demo               a tour of the engine, each step explained'
+	@echo 'make demo               a tour in two minutes: Rust, R, a kill, workers, C++, a picture'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
 	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
@@ -45,7 +45,7 @@ r-tarball:
 	@scripts/r-tarball
 
 demo: setup
-	@$(CARGO) run --quiet --release -p fileheap-core --example tour
+	@scripts/demo
 
 bench:
 	cd bench && $(CARGO) build --release --features ours

@@ -1,29 +1,28 @@
-//! The Rust program of `make demo`: `demo FILE` makes a heap with a guest book in it, or signs it.
+//! The Rust program of `make demo` and the README: signs a guest book in a heap. `demo FILE`
 
 use fileheap::{BTreeMap, Heap, Persist, Result, String};
 
-/// The heap's root: an ordinary structure, kept in the file as it is.
 #[derive(Persist)]
 struct GuestBook<'h> {
     visits: u64,
-    notes: BTreeMap<'h, u64, String<'h>>,
+    notes: BTreeMap<'h, u64, String<'h>>, // in the file, with std's methods
 }
 
-fn main() -> Result<()> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| "demo.heap".to_owned());
-    let heap = Heap::<GuestBook>::open_or_create(&path, |alloc| GuestBook {
-        visits: 0,
-        notes: alloc.btree_map(),
-    })?;
+fn sign(path: &str, note: &str) -> Result<()> {
+    let empty = |alloc: fileheap::Alloc<'_>| GuestBook { visits: 0, notes: alloc.btree_map() };
+    let heap = Heap::<GuestBook>::open_or_create(path, empty)?;
     heap.update(|book, alloc| {
-        book.visits += 1;
-        let note = format!("process {} was here", std::process::id());
-        book.notes.insert(book.visits, alloc.string(&note));
-    })?; // all of it, and on the disk
-    let book = heap.read()?;
-    println!("   the guest book has {} entries:", book.visits);
+        book.visits += 1; // all of this takes effect, or nothing
+        book.notes.insert(book.visits, alloc.string(note));
+    })?; // and it is on the disk
+    let book = heap.read()?; // one committed state
     for (number, note) in &book.notes {
         println!("   {number}: {note}");
     }
     Ok(())
+}
+
+fn main() -> Result<()> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| "demo.heap".to_owned());
+    sign(&path, &format!("process {} was here", std::process::id()))
 }
