@@ -7,9 +7,11 @@ SEED ?= 1
 DIR ?= $(CURDIR)/target/soak
 # Where `make install` puts the C library and the command line; DESTDIR stands before it.
 PREFIX ?= /usr/local
+CRATES := fileheap-core fileheap-derive fileheap fileheap-capi fileheap-probes fheap
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz docs install install-c install-cli r-test r-tarball
+.PHONY: help setup test lint demo bench soak fuzz docs install install-c install-cli r-test \
+	r-tarball packages deb
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -20,7 +22,8 @@ help:
 	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
 	@echo 'make r-tarball          the R package with all it needs, in target'
 	@echo 'make install PREFIX=    the C library with its headers, and the command line'
-	@echo 'make docs               the documentation of the crates, in target/doc'
+	@echo 'make docs               the book in target/book, the crates in target/doc'
+	@echo 'make packages           crates as for a registry, Debian packages, the R package'
 
 setup:
 	@scripts/setup
@@ -35,6 +38,7 @@ test: setup lint
 	RUSTC_BOOTSTRAP=1 $(CARGO) test --quiet -p fileheap --features nightly --test nightly
 	$(CARGO) run --quiet -p fileheap-probes
 	@$(MAKE) --no-print-directory r-test
+	@scripts/demo
 
 r-test:
 	@scripts/r-test
@@ -53,6 +57,15 @@ bench:
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+	@command -v mdbook >/dev/null || $(CARGO) install mdbook --no-default-features --features search
+	mdbook build docs
+
+# What a registry would get, each built from what is in it; the Debian packages; the R package.
+packages: deb r-tarball
+	$(CARGO) package --locked $(addprefix -p ,$(CRATES))
+
+deb:
+	@scripts/deb
 
 install: install-c install-cli
 

@@ -1,5 +1,5 @@
 # Opens the heap after the kill and compares it with what was committed: again.R FILE
-library(fileheap)
+library(fileheap, warn.conflicts = FALSE)
 started <- Sys.time()
 rt <- open_fmalloc(commandArgs(TRUE)[[1]])
 cat(sprintf("   opened in %.0f ms; names: %s\n", 1000 * as.numeric(Sys.time() - started, "secs"),

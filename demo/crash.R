@@ -1,5 +1,5 @@
 # Changes the heap within a transaction, says so, and waits to be killed: crash.R FILE READY
-library(fileheap)
+library(fileheap, warn.conflicts = FALSE)
 words <- commandArgs(TRUE)
 rt <- open_fmalloc(words[[1]])
 with_transaction(rt, {

@@ -1,5 +1,5 @@
 # Puts a matrix and a data frame into the heap, beside what Rust has there: fill.R FILE
-library(fileheap)
+library(fileheap, warn.conflicts = FALSE)
 rt <- open_fmalloc(commandArgs(TRUE)[[1]])
 set.seed(7)
 rt[["measured"]] <- matrix(rnorm(2e7), 20000, 1000)

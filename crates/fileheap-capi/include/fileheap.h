@@ -455,7 +455,7 @@ fheap_status fheap_lookup(fheap *heap, const char *name, fheap_root *root);
 fheap_status fheap_next_name(fheap *heap, const char *after, char *name, fheap_root *root);
 
 // The vector whose record has this number, as fheap_lookup sees names. All of `bytes` from
-// `offset` on is memory of the heap, whatever the file says. FHEAP_NOT_FOUND without such a record.
+// `offset` on is memory of the heap, whatever the file says. FHEAP_NOT_FOUND if there is none.
 fheap_status fheap_find_vector(fheap *heap, uint64_t id, fheap_vector *vector);
 
 // Counts everything in a snapshot: the time it takes follows the number of allocations.

@@ -32,7 +32,7 @@ unsafe impl Versioned for fheap_vector {}
 const _: () = assert!(size_of::<fheap_vector>() == 48);
 
 /// The vector whose record has this number, as fheap_lookup sees names. All of `bytes` from
-/// `offset` on is memory of the heap, whatever the file says. FHEAP_NOT_FOUND without such a record.
+/// `offset` on is memory of the heap, whatever the file says. FHEAP_NOT_FOUND if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_find_vector(
     heap: *mut fheap,

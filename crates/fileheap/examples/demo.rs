@@ -9,8 +9,10 @@ struct GuestBook<'h> {
 }
 
 fn sign(path: &str, note: &str) -> Result<()> {
-    let empty = |alloc: fileheap::Alloc<'_>| GuestBook { visits: 0, notes: alloc.btree_map() };
-    let heap = Heap::<GuestBook>::open_or_create(path, empty)?;
+    let heap = Heap::<GuestBook>::open_or_create(path, |alloc| GuestBook {
+        visits: 0,
+        notes: alloc.btree_map(),
+    })?;
     heap.update(|book, alloc| {
         book.visits += 1; // all of this takes effect, or nothing
         book.notes.insert(book.visits, alloc.string(note));

@@ -1,4 +1,4 @@
-//! The README and the book: links lead somewhere, no chapter is left out, examples are tested files'.
+//! The README and the book: links lead somewhere, chapters are listed, examples are run.
 
 use fileheap_tidy::tree::{self, Text};
 
@@ -51,11 +51,7 @@ fn links_lead_somewhere() {
         for link in links(&file.text).into_iter().filter(|link| !link.contains("://")) {
             count += 1;
             let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let to = if path.is_empty() {
-                file.path.clone()
-            } else {
-                resolve(folder(&file), path)
-            };
+            let to = if path.is_empty() { file.path.clone() } else { resolve(folder(&file), path) };
             let is_there = tree::root().join(&to).exists();
             let is_named = || anchors(&tree::file(&to)).iter().any(|it| it == anchor);
             if !is_there || !(anchor.is_empty() || is_named()) {
@@ -99,9 +95,8 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 
 /// Whether the lines stand in the file one after another, indented or not.
 fn stands_in(block: &str, file: &str) -> bool {
-    let lines = |text: &str| -> String {
-        text.lines().map(|line| format!("{}\n", line.trim())).collect()
-    };
+    let lines =
+        |text: &str| -> String { text.lines().map(|line| format!("{}\n", line.trim())).collect() };
     lines(file).contains(&lines(block))
 }
 
