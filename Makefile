@@ -57,8 +57,8 @@ bench:
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
-	@command -v mdbook >/dev/null || $(CARGO) install mdbook --no-default-features --features search
-	mdbook build docs
+	@PATH="$$PATH:$${CARGO_HOME:-$$HOME/.cargo}/bin"; command -v mdbook >/dev/null || \
+	    $(CARGO) install mdbook --locked --no-default-features --features search; mdbook build docs
 
 # What a registry would get, each built from what is in it; the Debian packages; the R package.
 packages: deb r-tarball
