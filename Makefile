@@ -7,15 +7,16 @@ SEED ?= 1
 DIR ?= $(CURDIR)/target/soak
 # Where `make install` puts the C library and the command line; DESTDIR stands before it.
 PREFIX ?= /usr/local
+CRATES := fileheap-core fileheap-derive fileheap fileheap-capi fileheap-probes fheap
 FUZZ_TARGETS := open_check log_replay tree_check
 
 .PHONY: help setup test lint demo bench soak fuzz msrv miri docs install install-c install-cli \
-	r-test r-tarball r-valgrind
+	r-test r-tarball r-valgrind packages deb
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
 	@echo 'make test               formatting, lints, all tests, probes of this platform'
-	@echo 'make demo               a tour of the engine, each step explained'
+	@echo 'make demo               a tour in two minutes: Rust, R, a kill, workers, C++, a picture'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
 	@echo 'make msrv               everything built with the oldest Rust that is promised'
@@ -24,7 +25,8 @@ help:
 	@echo 'make r-tarball          the R package with all it needs, in target'
 	@echo 'make r-valgrind         tests of the R package under valgrind (a quarter of an hour)'
 	@echo 'make install PREFIX=    the C library with its headers, and the command line'
-	@echo 'make docs               the documentation of the crates, in target/doc'
+	@echo 'make docs               the book in target/book, the crates in target/doc'
+	@echo 'make packages           crates as for a registry, Debian packages, the R package'
 
 setup:
 	@scripts/setup
@@ -39,6 +41,7 @@ test: setup lint
 	RUSTC_BOOTSTRAP=1 $(CARGO) test --quiet -p fileheap --features nightly --test nightly
 	$(CARGO) run --quiet -p fileheap-probes
 	@$(MAKE) --no-print-directory r-test
+	@scripts/demo
 
 r-test:
 	@scripts/r-test
@@ -52,7 +55,7 @@ r-valgrind:
 	@scripts/r-valgrind
 
 demo: setup
-	@$(CARGO) run --quiet --release -p fileheap-core --example tour
+	@scripts/demo
 
 bench:
 	cd bench && $(CARGO) build --release --features ours
@@ -60,6 +63,15 @@ bench:
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+	@PATH="$$PATH:$${CARGO_HOME:-$$HOME/.cargo}/bin"; command -v mdbook >/dev/null || \
+	    $(CARGO) install mdbook --locked --no-default-features --features search; mdbook build docs
+
+# What a registry would get, each built from what is in it; the Debian packages; the R package.
+packages: deb r-tarball
+	$(CARGO) package --locked $(addprefix -p ,$(CRATES))
+
+deb:
+	@scripts/deb
 
 install: install-c install-cli
 

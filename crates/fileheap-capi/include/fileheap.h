@@ -21,6 +21,7 @@
 /* How to begin a struct: everything 0 but its size. */
 #define FHEAP_OPTIONS_INIT {sizeof(fheap_options), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define FHEAP_ROOT_INIT {sizeof(fheap_root), 0, 0, 0, 0, 0}
+#define FHEAP_VECTOR_INIT {sizeof(fheap_vector), 0, 0, 0, 0, 0, 0}
 #define FHEAP_STAT_INIT \
     {sizeof(fheap_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define FHEAP_CHECK_INIT {sizeof(fheap_check_report), 0, 0, 0, 0}
@@ -184,6 +185,24 @@ typedef struct {
     // Its length.
     uint64_t bytes;
 } fheap_root;
+
+// A vector that another face keeps a record of, R for one. Begin with FHEAP_VECTOR_INIT.
+typedef struct {
+    // sizeof(fheap_vector) of the program that fills it.
+    size_t size;
+    // The owner's number for the type of its elements; docs/R.md has R's.
+    uint32_t element;
+    // 1 in progress, 2 committed, 3 buried.
+    uint32_t state;
+    // Number of elements.
+    uint64_t length;
+    // Where the elements lie, or 0; fheap_resolve makes it an address.
+    uint64_t offset;
+    // Bytes that they occupy.
+    uint64_t bytes;
+    // The owner's.
+    uint64_t flags;
+} fheap_vector;
 
 // Figures about a heap. Begin with FHEAP_STAT_INIT.
 typedef struct {
@@ -434,6 +453,10 @@ fheap_status fheap_lookup(fheap *heap, const char *name, fheap_root *root);
 // fheap_lookup sees them. `name` is room for FHEAP_NAME_BYTES and may be `after`. FHEAP_NOT_FOUND
 // after the last one.
 fheap_status fheap_next_name(fheap *heap, const char *after, char *name, fheap_root *root);
+
+// The vector whose record has this number, as fheap_lookup sees names. All of `bytes` from
+// `offset` on is memory of the heap, whatever the file says. FHEAP_NOT_FOUND if there is none.
+fheap_status fheap_find_vector(fheap *heap, uint64_t id, fheap_vector *vector);
 
 // Counts everything in a snapshot: the time it takes follows the number of allocations.
 fheap_status fheap_stat(fheap *heap, fheap_stats *stats);

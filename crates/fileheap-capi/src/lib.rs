@@ -20,12 +20,17 @@ mod state;
 mod table;
 mod txn;
 mod upkeep;
+mod vectors;
 
 pub use alloc::*;
 pub use border::*;
 pub use fmalloc::*;
 pub use heap::*;
-pub use names::*;
+pub use names::{
+    FHEAP_KIND_CPP, FHEAP_KIND_FMALLOC, FHEAP_NAME_BYTES, fheap_bind, fheap_lookup,
+    fheap_next_name, fheap_rebind, fheap_rename, fheap_root, fheap_unbind,
+};
 pub use near::*;
 pub use txn::*;
 pub use upkeep::*;
+pub use vectors::*;

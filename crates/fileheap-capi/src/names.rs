@@ -64,7 +64,7 @@ fn answer(to: *mut fheap_root, root: Root) -> Result<()> {
 }
 
 /// Reads the catalog: as the open transaction has it, or the newest committed state.
-fn view<R>(state: &State, read: impl Fn(CatalogView<'_>) -> Result<R>) -> Result<R> {
+pub fn view<R>(state: &State, read: impl Fn(CatalogView<'_>) -> Result<R>) -> Result<R> {
     if let Some(found) = state.alone_if_open(|txn| read(txn.inner.catalog().view()))? {
         return Ok(found);
     }
@@ -81,7 +81,7 @@ fn change<R>(
 }
 
 #[cold]
-fn missing(state: &State, text: String) -> Error {
+pub fn missing(state: &State, text: String) -> Error {
     Error::new(ErrorKind::NotFound, text).at(state.heap.path())
 }
 

@@ -9,7 +9,7 @@ fn here() -> &'static Path {
 }
 
 /// The sources of fileheap.h, in an order that reads well.
-const MODULES: [&str; 7] = ["border", "heap", "txn", "alloc", "near", "names", "upkeep"];
+const MODULES: [&str; 8] = ["border", "heap", "txn", "alloc", "near", "names", "vectors", "upkeep"];
 
 fn generate(config: &str, modules: &[&str]) -> String {
     let config = cbindgen::Config::from_file(here().join(config)).expect("the configuration");

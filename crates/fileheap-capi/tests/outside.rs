@@ -54,6 +54,16 @@ fn the_list_goes_on_from_run_to_run() {
 }
 
 #[test]
+fn the_program_in_the_readme() {
+    for compiler in CPP {
+        let file = folder("readme").join("readme.heap").display().to_string();
+        let program = compiler.build("examples/readme.cpp");
+        assert_eq!(works(&program, &[&file]), "1 entries\n");
+        assert_eq!(works(&program, &[&file]), "2 entries\n");
+    }
+}
+
+#[test]
 fn the_store_keeps_what_was_put() {
     let store = CPP[0].build("examples/store.cpp");
     let file: &str = &folder("store").join("store.heap").display().to_string();

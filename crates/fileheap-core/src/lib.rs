@@ -71,8 +71,3 @@ pub use error::{Error, ErrorKind, Result};
 pub use heap::{Heap, Keeper, Options, ReadTxn, WriteTxn};
 pub use os::Wait;
 pub use txn::Durability;
-
-/// The program in the README, held to what it says.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -143,3 +143,8 @@ pub type VecDeque<'h, T> = collections::deque::VecDeque<T, Here<'h>>;
 pub type HashMap<'h, K, V> = collections::hash::HashMap<K, V, Here<'h>>;
 /// A hash set in a heap; std's methods.
 pub type HashSet<'h, T> = collections::hash::HashSet<T, Here<'h>>;
+
+/// The programs in the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/rust.md")]
+struct Guide;

@@ -69,26 +69,6 @@ fn every_assumption_has_a_probe() {
     tree::none("assumptions of PLATFORM.md without a probe", &missing);
 }
 
-/// Links in Markdown that lead into the repository.
-#[test]
-fn links_lead_somewhere() {
-    let mut broken = Vec::new();
-    for file in tree::files(".md") {
-        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for part in file.text.split("](").skip(1) {
-            let target = part.split(')').next().unwrap_or_default();
-            let path = target.split('#').next().unwrap_or_default();
-            if target.contains("://") || path.is_empty() {
-                continue;
-            }
-            if !tree::root().join(folder).join(path).exists() {
-                broken.push(format!("{}: {target}", file.path));
-            }
-        }
-    }
-    tree::none("broken links", &broken);
-}
-
 /// Files that documents and comments speak of by name.
 #[test]
 fn documents_that_are_mentioned_exist() {

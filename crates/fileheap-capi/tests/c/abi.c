@@ -8,6 +8,7 @@ _Static_assert(sizeof(fheap_status) == 4, "a status is an int32_t");
 _Static_assert(sizeof(fheap_options) == 64 && offsetof(fheap_options, limit_bytes) == 24, "");
 _Static_assert(offsetof(fheap_options, door_wait_ms) == 56, "");
 _Static_assert(sizeof(fheap_root) == 40 && offsetof(fheap_root, offset) == 24, "");
+_Static_assert(sizeof(fheap_vector) == 48 && offsetof(fheap_vector, offset) == 24, "");
 _Static_assert(sizeof(fheap_stats) == 144 && offsetof(fheap_stats, recovered) == 136, "");
 _Static_assert(sizeof(fheap_check_report) == 40, "");
 _Static_assert(sizeof(fheap_trim_report) == 32 && sizeof(fheap_compact_report) == 24, "");

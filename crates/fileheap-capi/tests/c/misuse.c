@@ -10,6 +10,7 @@ static fheap *heap;
 static void on(fheap *none) {
     fheap_txn *txn = (fheap_txn *)1;
     fheap_root root = FHEAP_ROOT_INIT;
+    fheap_vector vector = FHEAP_VECTOR_INIT;
     fheap_stats stats = FHEAP_STAT_INIT;
     fheap_check_report report = FHEAP_CHECK_INIT;
     char name[FHEAP_NAME_BYTES];
@@ -34,6 +35,7 @@ static void on(fheap *none) {
     FAILS(FHEAP_CLOSED, fheap_unbind(none, "a", NULL));
     FAILS(FHEAP_CLOSED, fheap_lookup(none, "a", &root));
     FAILS(FHEAP_CLOSED, fheap_next_name(none, NULL, name, &root));
+    FAILS(FHEAP_CLOSED, fheap_find_vector(none, 1, &vector));
     FAILS(FHEAP_CLOSED, fheap_stat(none, &stats));
     FAILS(FHEAP_CLOSED, fheap_check(none, &report));
     FAILS(FHEAP_CLOSED, fheap_sync(none));

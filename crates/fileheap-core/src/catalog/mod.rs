@@ -57,6 +57,12 @@ impl<'a> CatalogView<'a> {
         Self { memory }
     }
 
+    /// The memory that it lies in, and what its offsets lead into.
+    #[must_use]
+    pub fn memory(&self) -> Memory<'a> {
+        self.memory
+    }
+
     /// The names of its roots.
     #[must_use]
     pub fn names(&self) -> NamesView<'a> {
