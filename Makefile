@@ -9,7 +9,8 @@ DIR ?= $(CURDIR)/target/soak
 PREFIX ?= /usr/local
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz msrv miri docs install install-c install-cli r-test r-tarball
+.PHONY: help setup test lint demo bench soak fuzz msrv miri docs install install-c install-cli \
+	r-test r-tarball r-valgrind
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -21,6 +22,7 @@ help:
 	@echo 'make miri               what can run under Miri (a nightly Rust), some minutes'
 	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
 	@echo 'make r-tarball          the R package with all it needs, in target'
+	@echo 'make r-valgrind         tests of the R package under valgrind (a quarter of an hour)'
 	@echo 'make install PREFIX=    the C library with its headers, and the command line'
 	@echo 'make docs               the documentation of the crates, in target/doc'
 
@@ -45,6 +47,9 @@ r-test:
 
 r-tarball:
 	@scripts/r-tarball
+
+r-valgrind:
+	@scripts/r-valgrind
 
 demo: setup
 	@$(CARGO) run --quiet --release -p fileheap-core --example tour

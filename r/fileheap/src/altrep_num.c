@@ -6,7 +6,7 @@
 
 static R_altrep_class_t logical_class, integer_class, real_class, complex_class, raw_class;
 
-#define BODY(x) ((fh_body *) R_ExternalPtrAddr(R_altrep_data1(x)))
+#define BODY(x) fh_own_body(x)
 
 static inline fh_body *alive(SEXP x) {
     fh_body *body = BODY(x);

@@ -31,7 +31,8 @@ typedef struct {
     uint64_t bytes;
 } fh_buffer;
 
-enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16 };
+enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
+       FH_PARTED = 32 };
 
 typedef struct {
     void *data;
@@ -49,6 +50,8 @@ typedef struct {
     const fh_buffer *buffers;
     uint64_t buffer_count;
     const fh_heap *heap;
+    const SEXP *strings;
+    uint64_t chunks_read;
 } fh_body;
 
 typedef struct {
@@ -166,8 +169,17 @@ fh_body *fh_body_of(SEXP x);
 SEXP fh_inner(SEXP x);
 /* It came by a reference, and no variable had it yet. */
 void fh_mark_fresh(SEXP x);
-/* The body of a vector known to be ours, by its class. */
-fh_body *fh_own_body(SEXP x);
+/* The body of a vector known to be ours, by its class. R asks for elements of the same vector again
+ * and again, so the last answer is remembered. */
+typedef struct {
+    SEXP x;
+    fh_body *body;
+} fh_last_body;
+extern fh_last_body fh_last;
+fh_body *fh_find_body(SEXP x);
+static inline fh_body *fh_own_body(SEXP x) {
+    return x == fh_last.x ? fh_last.body : fh_find_body(x);
+}
 /* Raises an error if its elements are gone. */
 void fh_need_alive(const fh_body *body);
 /* Creates a vector of the heap. */

@@ -4,16 +4,21 @@
 //! lock of ours is held while R runs. `src/fileheap.h` declares what is exported here.
 
 mod body;
+mod edit;
+mod entry;
 mod extended;
 mod face;
 mod fault;
+mod find;
 mod heap;
 mod layout;
 mod mutualinfo;
+mod names;
 mod object;
 mod open;
 mod report;
 mod share;
+mod spares;
 mod strings;
 mod sums;
 mod upkeep;

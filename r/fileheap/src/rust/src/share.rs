@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use crate::body::{Body, is_direct};
 use crate::fault::{Fault, Outcome, Problem, guard};
+use crate::find;
 use crate::heap::{RHeap, shared};
-use crate::vector;
 
 /// A vector whose stores all processes see. A transaction is entered.
 fn share(heap: &Arc<RHeap>, id: u64) -> Outcome<*mut Body> {
     let mut state = heap.lock();
     heap.hold(&mut state)?;
-    let record = vector::live(heap, &state, id)?;
+    let record = find::live(heap, &state, id)?;
     if !is_direct(&record) {
         let text = "the vector was shared for reading only: register it with writable = TRUE, or \
                     make it with create_fmalloc_matrix() or create_fmalloc_vector()";
         return Err(Problem::new("read_only", text).at(heap.heap.path()));
     }
-    vector::take_over(heap, &mut state, &record, false)
+    find::take_over(heap, &mut state, &record, false)
 }
 
 /// A vector by its record, for several processes to store to.
