@@ -10,8 +10,8 @@ PREFIX ?= /usr/local
 CRATES := fileheap-core fileheap-derive fileheap fileheap-capi fileheap-probes fheap
 FUZZ_TARGETS := open_check log_replay tree_check
 
-.PHONY: help setup test lint demo bench soak fuzz docs install install-c install-cli r-test \
-	r-tarball packages deb
+.PHONY: help setup test lint demo bench soak fuzz msrv miri docs install install-c install-cli \
+	r-test r-tarball r-valgrind packages deb
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
@@ -19,8 +19,11 @@ help:
 	@echo 'make demo               a tour in two minutes: Rust, R, a kill, workers, C++, a picture'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
+	@echo 'make msrv               everything built with the oldest Rust that is promised'
+	@echo 'make miri               what can run under Miri (a nightly Rust), some minutes'
 	@echo 'make r-test             the R package on this R, and on R 4.5 (as root: makes it, 1 GB)'
 	@echo 'make r-tarball          the R package with all it needs, in target'
+	@echo 'make r-valgrind         tests of the R package under valgrind (a quarter of an hour)'
 	@echo 'make install PREFIX=    the C library with its headers, and the command line'
 	@echo 'make docs               the book in target/book, the crates in target/doc'
 	@echo 'make packages           crates as for a registry, Debian packages, the R package'
@@ -47,6 +50,9 @@ r-test:
 
 r-tarball:
 	@scripts/r-tarball
+
+r-valgrind:
+	@scripts/r-valgrind
 
 demo: setup
 	@scripts/demo
@@ -80,3 +86,9 @@ soak:
 
 fuzz:
 	@scripts/fuzz $(MINUTES) $(FUZZ_TARGETS)
+
+msrv:
+	@scripts/msrv
+
+miri:
+	@scripts/miri

@@ -31,8 +31,8 @@ typedef struct fm_options {
     // sizeof(struct fm_options) of the program that fills it.
     size_t size;
     // An allocation commits first when so many bytes were allocated since the last commit; 0 is
-    // 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB, and only while one thread uses the
-    // library: others could be storing.
+    // 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB, and only while the process has
+    // a single thread: others could be storing.
     uint64_t commit_bytes;
     // How long to wait for another process that has the file open, in milliseconds; 0 is 10 s.
     uint64_t wait_ms;
@@ -80,7 +80,8 @@ fheap_status fmalloc_sync(struct fm_info *info);
 fheap_status fmalloc_undo(struct fm_info *info);
 
 // Commits and closes the file. FHEAP_OK, or why the commit failed: the file is open as before
-// then. At exit files that are open are committed. Allocations in the file are void afterwards.
+// then. At exit files that are open are committed: threads
+// that store to them must have ended by then. Allocations in the file are void afterwards.
 int fmalloc_close(struct fm_info *info);
 
 #ifdef __cplusplus

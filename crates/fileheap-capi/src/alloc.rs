@@ -9,7 +9,7 @@ use crate::arguments;
 use crate::border::{fheap_status, status, value};
 use crate::heap::fheap;
 use crate::state::{State, Txn};
-use crate::table::in_txn;
+use crate::table::{Working, in_txn};
 
 /// What allocations are aligned to unless one asks for more.
 pub(crate) const ALIGN: u64 = 16;
@@ -22,9 +22,10 @@ pub(crate) fn offset(state: &State, address: *const c_void) -> u64 {
 
 #[inline(always)]
 pub(crate) fn alloc(heap: usize, bytes: usize, align: u64) -> Result<*mut c_void> {
-    in_txn(heap, |_, txn| {
-        txn.inner.alloc(bytes as u64, align).map(|offset| txn.inner.resolve(offset).cast())
-    })
+    // No closure: it would not be inlined, and this is the one way that every program takes.
+    let working = Working::begin(heap)?;
+    let txn = &working.txn().inner;
+    txn.alloc(bytes as u64, align).map(|offset| txn.resolve(offset).cast())
 }
 
 #[inline(always)]
@@ -32,7 +33,8 @@ pub(crate) fn free(heap: usize, address: *mut c_void) -> Result<()> {
     if address.is_null() {
         return Ok(());
     }
-    in_txn(heap, |state, txn| txn.inner.free(offset(state, address)))
+    let working = Working::begin(heap)?;
+    working.txn().inner.free(offset(working.state(), address))
 }
 
 pub(crate) fn calloc(heap: usize, count: usize, bytes: usize) -> Result<*mut c_void> {
@@ -56,8 +58,8 @@ pub(crate) fn realloc(heap: usize, address: *mut c_void, bytes: usize) -> Result
     })
 }
 
-fn at(heap: *mut fheap, work: impl Fn(&State, &Txn) -> Result<()>) -> fheap_status {
-    status(|| in_txn(heap as usize, &work))
+fn at(heap: *mut fheap, work: impl FnOnce(&State, &Txn) -> Result<()>) -> fheap_status {
+    status(|| in_txn(heap as usize, work))
 }
 
 /// Allocates `bytes` bytes, aligned to 16, in the heap's open write transaction. NULL on failure.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use fileheap_core::catalog::Root;
@@ -36,8 +36,8 @@ pub struct fm_options {
     /// sizeof(struct fm_options) of the program that fills it.
     pub size: usize,
     /// An allocation commits first when so many bytes were allocated since the last commit; 0 is
-    /// 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB, and only while one thread uses the
-    /// library: others could be storing.
+    /// 64 MiB, FM_NEVER is never. Counted in steps of 64 KiB, and only while the process has
+    /// a single thread: others could be storing.
     pub commit_bytes: u64,
     /// How long to wait for another process that has the file open, in milliseconds; 0 is 10 s.
     pub wait_ms: u64,
@@ -65,12 +65,14 @@ const WAIT_MS: u64 = 10_000;
 
 /// An open file behind an `fm_info`.
 #[derive(Clone)]
-struct Open {
+pub(crate) struct Open {
     heap: usize,
     txn: usize,
     state: Arc<State>,
     commit_bytes: u64,
     process: u32,
+    /// Greater than that of files opened before.
+    order: u64,
 }
 
 static OPEN: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
@@ -79,8 +81,9 @@ static OPEN: Mutex<BTreeMap<usize, Open>> = Mutex::new(BTreeMap::new());
 static CLOSED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 /// Where threads allocate that named no target: in the file that was opened last.
 static TARGET: AtomicUsize = AtomicUsize::new(0);
+static OPENED: AtomicU64 = AtomicU64::new(0);
 
-fn open_files() -> MutexGuard<'static, BTreeMap<usize, Open>> {
+pub(crate) fn open_files() -> MutexGuard<'static, BTreeMap<usize, Open>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -113,6 +116,9 @@ fn area(state: &State) -> Result<(u64, bool)> {
 
 fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result<*mut fm_info> {
     let said = arguments::read_sized(from)?;
+    if said.reserved != 0 {
+        return Err(arguments::invalid("the member reserved must be 0"));
+    }
     let or = |number, default| if number == 0 { default } else { number };
     let mut options = Options::new();
     options = durability(said.durability)?.into_iter().fold(options, Options::durability);
@@ -138,8 +144,9 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
     let (state, txn, offset, is_new) = ready.inspect_err(|_| drop(table::remove(heap)))?;
     let info = Box::into_raw(Box::new(fm_info { mem: state.heap.resolve(offset).cast() }));
     let commit_bytes = or(said.commit_bytes, COMMIT_BYTES);
-    let process = std::process::id();
-    open_files().insert(info as usize, Open { heap, txn, state, commit_bytes, process });
+    let (process, order) = (std::process::id(), OPENED.fetch_add(1, Relaxed));
+    let open = Open { heap, txn, state, commit_bytes, process, order };
+    open_files().insert(info as usize, open);
     TARGET.store(heap, Relaxed);
     commit_at_exit();
     arguments::store(init, is_new);
@@ -158,7 +165,7 @@ fn close(info: *mut fm_info) -> Result<()> {
     CLOSED.lock().unwrap_or_else(PoisonError::into_inner).push(info as usize);
     txn::end(open.txn, false)?;
     drop(open.state);
-    let next = open_files().values().next_back().map_or(0, |other| other.heap);
+    let next = open_files().values().max_by_key(|other| other.order).map_or(0, |other| other.heap);
     let _ = TARGET.compare_exchange(open.heap, next, Relaxed, Relaxed);
     table::remove(open.heap)
 }
@@ -215,13 +222,24 @@ fn count(heap: usize, bytes: usize) -> Result<()> {
     Ok(())
 }
 
+/// Whether the process has no thread that could be storing: none but this one and the engine's.
+fn is_alone() -> bool {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return false };
+    let foreign = threads.filter(|thread| {
+        let name = thread.as_ref().map(|thread| std::fs::read(thread.path().join("comm")));
+        // The system keeps 15 bytes of a name.
+        !matches!(name, Ok(Ok(name)) if name.starts_with(b"fileheap-flushe"))
+    });
+    foreign.count() == 1
+}
+
 #[cold]
 fn commit_if_due(heap: usize, bytes: u64) -> Result<()> {
     let open = open_files().values().find(|open| open.heap == heap).cloned();
     let Some(open) = open else { return Ok(()) };
     let before = open.state.uncommitted.fetch_add(bytes, Relaxed);
     // Other threads may be storing now: a commit must wait until somebody knows that they do not.
-    if before >= open.commit_bytes && seats::is_alone() {
+    if before >= open.commit_bytes && is_alone() {
         return txn::go_on(&open.state, open.txn);
     }
     Ok(())
@@ -318,7 +336,8 @@ pub extern "C" fn fmalloc_undo(info: *mut fm_info) -> fheap_status {
 }
 
 /// Commits and closes the file. FHEAP_OK, or why the commit failed: the file is open as before
-/// then. At exit files that are open are committed. Allocations in the file are void afterwards.
+/// then. At exit files that are open are committed: threads
+/// that store to them must have ended by then. Allocations in the file are void afterwards.
 #[unsafe(no_mangle)]
 pub extern "C" fn fmalloc_close(info: *mut fm_info) -> c_int {
     status(|| close(info)) as c_int

@@ -11,12 +11,15 @@ mod alloc;
 mod arguments;
 mod border;
 mod fmalloc;
+mod fork;
 mod heap;
 mod names;
 mod near;
 mod seats;
 mod state;
 mod table;
+#[cfg(test)]
+mod tests;
 mod txn;
 mod upkeep;
 mod vectors;

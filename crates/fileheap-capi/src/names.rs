@@ -6,7 +6,7 @@ use fileheap_core::catalog::{CatalogView, Names, Root};
 use fileheap_core::format::NAME_MAX_BYTES;
 use fileheap_core::{Error, ErrorKind, Result, WriteTxn};
 
-use crate::arguments::{self, Versioned};
+use crate::arguments::{self, Versioned, invalid};
 use crate::border::{fheap_status, status};
 use crate::heap::fheap;
 use crate::state::State;
@@ -47,7 +47,10 @@ pub const FHEAP_KIND_FMALLOC: u32 = 0x006d_6166;
 fn taken(from: *const fheap_root) -> Result<Root> {
     arguments::place(from.cast_mut())?;
     let said = arguments::read_sized(from)?;
-    let fheap_root { kind, fingerprint, offset, bytes, .. } = said;
+    let fheap_root { kind, reserved, fingerprint, offset, bytes, .. } = said;
+    if reserved != 0 {
+        return Err(invalid("the member reserved must be 0"));
+    }
     Ok(Root { kind, fingerprint, offset, bytes })
 }
 
@@ -62,8 +65,8 @@ fn answer(to: *mut fheap_root, root: Root) -> Result<()> {
 
 /// Reads the catalog: as the open transaction has it, or the newest committed state.
 pub fn view<R>(state: &State, read: impl Fn(CatalogView<'_>) -> Result<R>) -> Result<R> {
-    if state.is_writing() {
-        return state.alone(|txn| read(txn.inner.catalog().view()));
+    if let Some(found) = state.alone_if_open(|txn| read(txn.inner.catalog().view()))? {
+        return Ok(found);
     }
     read(state.heap.begin_read()?.catalog())
 }

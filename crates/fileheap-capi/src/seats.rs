@@ -9,7 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::null;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicUsize,
+    AtomicBool, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
     compiler_fence, fence,
 };
@@ -28,8 +28,6 @@ pub struct Near {
 pub struct Seat {
     /// The handle its thread is inside with, or 0.
     inside: AtomicUsize,
-    /// Whose thread it is: a forked child knows its parent's seats, which never move again.
-    process: AtomicU32,
     near: Cell<Near>,
     /// Bytes allocated that the heap's own count does not have yet; see `fmalloc`.
     pub uncounted: Cell<u64>,
@@ -43,7 +41,7 @@ unsafe impl Sync for Seat {}
 const NOWHERE: Near = Near { low: 0, bytes: 0, handle: 0 };
 
 #[derive(Default)]
-struct Seats {
+pub struct Seats {
     all: Vec<&'static Seat>,
     idle: Vec<&'static Seat>,
 }
@@ -52,7 +50,7 @@ static SEATS: Mutex<Option<Seats>> = Mutex::new(None);
 /// The kernel has no membarrier for us: threads fence for themselves.
 static FENCED: AtomicBool = AtomicBool::new(false);
 
-fn seats() -> MutexGuard<'static, Option<Seats>> {
+pub fn seats() -> MutexGuard<'static, Option<Seats>> {
     SEATS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -91,7 +89,6 @@ fn enter() -> &'static Seat {
     let seat = taken.unwrap_or_else(|| {
         let seat: &'static Seat = Box::leak(Box::new(Seat {
             inside: AtomicUsize::new(0),
-            process: AtomicU32::new(0),
             near: Cell::new(NOWHERE),
             uncounted: Cell::new(0),
             target: Cell::new(0),
@@ -102,7 +99,6 @@ fn enter() -> &'static Seat {
     seat.near.set(NOWHERE);
     seat.uncounted.set(0);
     seat.target.set(0);
-    seat.process.store(std::process::id(), Relaxed);
     // A thread past its destructors keeps its seat for good.
     let _ = MINE.try_with(|mine| mine.borrow_mut().0 = Some(seat));
     QUICK.set(seat);
@@ -164,10 +160,16 @@ impl Drop for Inside {
     }
 }
 
-/// Whether the calling thread is the only one that ever came and has not ended.
-pub fn is_alone() -> bool {
-    mine();
-    seats().as_ref().is_none_or(|seats| seats.all.len() - seats.idle.len() <= 1)
+/// In a forked child, which has this one thread: the others' seats are free.
+pub fn keep_only_mine() {
+    let mine = QUICK.get();
+    let mut seats = seats();
+    let Some(seats) = seats.as_mut() else { return };
+    seats.idle.clear();
+    for &seat in seats.all.iter().filter(|seat| !std::ptr::eq(**seat, mine)) {
+        seat.inside.store(0, SeqCst);
+        seats.idle.push(seat);
+    }
 }
 
 /// Returns when every thread has left that was inside with a handle of those. What they are to
@@ -179,12 +181,10 @@ pub fn wait_until_left(those: impl Fn(usize) -> bool) {
     if seats.all.len() - seats.idle.len() <= 1 {
         return;
     }
-    let process = std::process::id();
     if FENCED.load(SeqCst) || membarrier(EXPEDITED) != 0 {
         fence(SeqCst);
     }
-    let others = seats.all.iter().filter(|seat| !std::ptr::eq(**seat, me));
-    for seat in others.filter(|seat| seat.process.load(Relaxed) == process) {
+    for seat in seats.all.iter().filter(|seat| !std::ptr::eq(**seat, me)) {
         loop {
             let inside = seat.inside.load(Acquire);
             if inside == 0 || !those(inside) {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fileheap_core::catalog::Root;
 use fileheap_core::{Error, ErrorKind, Heap, Result, WriteTxn};
 
-use super::{seats, table};
+use super::{fork, seats, table};
 
 /// The name whose presence says: the bytes of this heap hold addresses, so it is of use at its
 /// recorded base only.
@@ -25,6 +25,10 @@ pub struct State {
     open: AtomicPtr<Txn>,
     /// The open transaction; locked while it begins, ends, or is used by one thread alone.
     own: Mutex<Own>,
+    /// Forks that led to the process that opened it.
+    generation: u32,
+    /// The parent had a transaction open when it forked this process.
+    orphaned: AtomicBool,
     /// Bytes allocated by `fmalloc` since the last commit.
     pub uncommitted: AtomicU64,
 }
@@ -60,11 +64,21 @@ fn no_transaction(heap: &Heap) -> Error {
         .advice("begin one first")
 }
 
+#[cold]
+fn inherited(heap: &Heap) -> Error {
+    let text = "this process is a forked child: the heap and its transaction are the parent's";
+    Error::new(ErrorKind::ForkedChild, text)
+        .at(heap.path())
+        .advice("open the heap in the child, or write in the parent")
+}
+
 impl State {
     pub fn new(heap: Heap) -> Self {
         let (base, reserved_bytes) = (heap.base() as usize, heap.reserved_bytes() as usize);
         let (open, own) = (AtomicPtr::new(null_mut()), Mutex::new(Own(null_mut())));
-        Self { heap, base, reserved_bytes, open, own, uncommitted: AtomicU64::new(0) }
+        let (orphaned, uncommitted) = (AtomicBool::new(false), AtomicU64::new(0));
+        let generation = fork::generation();
+        Self { heap, base, reserved_bytes, open, own, generation, orphaned, uncommitted }
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -81,6 +95,7 @@ impl State {
     /// Waits for whoever has the transaction to himself; fails if there is none then.
     #[cold]
     pub fn settle(&self) -> Result<()> {
+        self.is_ours()?;
         if self.own().0.is_null() { Err(no_transaction(&self.heap)) } else { Ok(()) }
     }
 
@@ -93,27 +108,48 @@ impl State {
         self.open.store(txn, SeqCst);
     }
 
+    /// In a forked child: the transaction is the parent's, and so is the memory in it that goes
+    /// to the file as it is.
+    pub fn orphan(&self) {
+        // Another thread of the parent may hold the lock: nobody will ever give it back here.
+        let is_idle = self.own.try_lock().is_ok_and(|own| own.0.is_null());
+        self.orphaned.store(!is_idle, SeqCst);
+        self.open.store(null_mut(), SeqCst);
+    }
+
+    /// An error in a child of the process that opened it.
+    pub fn is_ours(&self) -> Result<()> {
+        if self.generation == fork::generation() { Ok(()) } else { Err(inherited(&self.heap)) }
+    }
+
     /// Uses the open transaction alone: other threads wait until that is done.
     pub fn alone<R>(&self, work: impl FnOnce(&mut Txn) -> Result<R>) -> Result<R> {
+        self.is_ours()?;
+        self.alone_if_open(work)?.ok_or_else(|| no_transaction(&self.heap))
+    }
+
+    /// The same; None if no transaction is open.
+    pub fn alone_if_open<R>(&self, work: impl FnOnce(&mut Txn) -> Result<R>) -> Result<Option<R>> {
+        if self.is_ours().is_err() {
+            // A child may read, unless it was born in the midst of writing.
+            let orphaned = self.orphaned.load(SeqCst);
+            return if orphaned { Err(inherited(&self.heap)) } else { Ok(None) };
+        }
         let own = self.own();
         let txn = own.0;
         if txn.is_null() {
-            return Err(no_transaction(&self.heap));
+            return Ok(None);
         }
         self.open.store(null_mut(), SeqCst);
         let _reopen = Reopen(self, txn);
         seats::wait_until_left(|inside| table::may_use(inside, self));
         // SAFETY: nobody is inside, nobody gets in while `open` is null, and we hold the lock.
-        work(unsafe { &mut *txn })
-    }
-
-    /// Whether a transaction is open.
-    pub fn is_writing(&self) -> bool {
-        !self.own().0.is_null()
+        work(unsafe { &mut *txn }).map(Some)
     }
 
     /// Takes the open transaction away, if it is this one.
     pub fn take(&self, id: usize) -> Result<Box<Txn>> {
+        self.is_ours()?;
         let mut own = self.own();
         // SAFETY: not null means it lives, and the lock keeps it.
         if own.0.is_null() || unsafe { (*own.0).id } != id {

@@ -13,12 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fileheap_core::{Error, ErrorKind, Heap, Result};
 
-use super::seats::{self, Near};
+use super::fork;
+use super::seats::{self, Inside, Near};
 use super::state::{State, Txn};
 
 /// Handles of heaps that can be open at a time.
 const PLACES: usize = 4096;
 const STEP: usize = PLACES * 2;
+/// In every handle: a number that nobody hits upon, and that is no address on any machine.
+const MARK: usize = 0x4648 << 48;
 
 struct Place {
     /// The handle that is valid here, or 0.
@@ -38,7 +41,7 @@ static TABLE: [Place; PLACES] = {
 
 /// Who owns what the table points at.
 #[derive(Default)]
-struct Owned {
+pub struct Owned {
     by_handle: BTreeMap<usize, Arc<State>>,
     /// How often each place was used.
     uses: Vec<usize>,
@@ -47,7 +50,7 @@ struct Owned {
 
 static OWNED: Mutex<Option<Owned>> = Mutex::new(None);
 
-fn owned() -> MutexGuard<'static, Option<Owned>> {
+pub fn owned() -> MutexGuard<'static, Option<Owned>> {
     OWNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -63,6 +66,7 @@ fn closed(handle: usize) -> Error {
 
 /// Gives an open heap a handle. Handles of the same heap share one state.
 pub fn add(heap: Heap) -> Result<usize> {
+    fork::watch();
     let mut owned = owned();
     let owned = owned.get_or_insert_default();
     let known = owned.by_handle.values().find(|state| state.heap.is_same(&heap)).cloned();
@@ -79,7 +83,7 @@ pub fn add(heap: Heap) -> Result<usize> {
         }
     };
     owned.uses[index - 1] += 1;
-    let handle = owned.uses[index - 1] * STEP + index * 2 + 1;
+    let handle = MARK + owned.uses[index - 1] * STEP + index * 2 + 1;
     let place = place(handle);
     place.state.store(Arc::as_ptr(&state).cast_mut(), SeqCst);
     place.handle.store(handle, SeqCst);
@@ -114,6 +118,12 @@ pub fn remove(handle: usize) -> Result<()> {
         owned.free.push(handle / 2 % PLACES);
     }
     Ok(())
+}
+
+/// In a forked child: leaves the transactions to the parent.
+pub fn orphan_all() {
+    let owned = owned();
+    owned.iter().flat_map(|owned| owned.by_handle.values()).for_each(|state| state.orphan());
 }
 
 /// The heap whose addresses an address is among, if it is open.
@@ -152,26 +162,66 @@ pub fn may_use(handle: usize, state: &State) -> bool {
 
 /// Works in the write transaction that is open in a heap, beside other threads that do so.
 #[inline(always)]
-pub fn in_txn<R>(handle: usize, work: impl Fn(&State, &Txn) -> Result<R>) -> Result<R> {
-    loop {
-        {
-            let _inside = seats::mine().enter(handle);
-            let place = place(handle);
-            if place.handle.load(Acquire) == handle {
-                // SAFETY: while the place says so and we are inside, the state lives.
-                let state = unsafe { &*place.state.load(Acquire) };
-                if let Some(txn) = state.current() {
-                    return work(state, txn);
-                }
+pub fn in_txn<R>(handle: usize, work: impl FnOnce(&State, &Txn) -> Result<R>) -> Result<R> {
+    let working = Working::begin(handle)?;
+    work(working.state(), working.txn())
+}
+
+/// Being inside of an open transaction; nothing may be waited for meanwhile.
+pub struct Working {
+    state: *const State,
+    txn: *const Txn,
+    _inside: Inside,
+}
+
+impl Working {
+    #[inline(always)]
+    pub fn begin(handle: usize) -> Result<Self> {
+        match Self::now(handle) {
+            Some(working) => Ok(working),
+            None => Self::soon(handle),
+        }
+    }
+
+    #[inline(always)]
+    pub fn state(&self) -> &State {
+        // SAFETY: we are inside, and that keeps it.
+        unsafe { &*self.state }
+    }
+
+    #[inline(always)]
+    pub fn txn(&self) -> &Txn {
+        // SAFETY: as above.
+        unsafe { &*self.txn }
+    }
+
+    /// Unless there is no transaction, or a thread has it to itself.
+    #[inline(always)]
+    fn now(handle: usize) -> Option<Self> {
+        let inside = seats::mine().enter(handle);
+        let place = place(handle);
+        if place.handle.load(Acquire) != handle {
+            return None;
+        }
+        let state = place.state.load(Acquire);
+        // SAFETY: while the place says so and we are inside, the state lives.
+        let txn = unsafe { &*state }.current()?;
+        Some(Self { state, txn, _inside: inside })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn soon(handle: usize) -> Result<Self> {
+        loop {
+            settle(handle)?;
+            if let Some(working) = Self::now(handle) {
+                return Ok(working);
             }
         }
-        settle(handle)?;
     }
 }
 
 /// Waits until the transaction is open to all again; an error if there is none.
-#[cold]
-#[inline(never)]
 fn settle(handle: usize) -> Result<()> {
     state(handle)?.settle()
 }

@@ -25,8 +25,8 @@ pub const FHEAP_TRACKED: u32 = 1;
 /// Wait as long as it takes.
 pub const FHEAP_FOREVER: i64 = -1;
 
-/// Handles are odd and never used again.
-static NEXT: AtomicUsize = AtomicUsize::new(1);
+/// Handles are odd, no addresses, and never used again.
+static NEXT: AtomicUsize = AtomicUsize::new((0x5478 << 48) + 1);
 static WRITES: Mutex<BTreeMap<usize, Arc<State>>> = Mutex::new(BTreeMap::new());
 
 thread_local! {
@@ -34,7 +34,7 @@ thread_local! {
     static READS: RefCell<BTreeMap<usize, ReadTxn>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-fn writes() -> MutexGuard<'static, BTreeMap<usize, Arc<State>>> {
+pub(crate) fn writes() -> MutexGuard<'static, BTreeMap<usize, Arc<State>>> {
     WRITES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -55,6 +55,7 @@ fn end_read(handle: usize) -> bool {
 }
 
 pub(crate) fn begin(state: &Arc<State>, tracked: bool, wait_ms: i64) -> Result<usize> {
+    state.is_ours()?;
     let wait = arguments::wait(wait_ms);
     let inner = match tracked {
         true => state.heap.begin_tracked(wait)?,

@@ -58,6 +58,8 @@
 
 pub mod alloc;
 pub mod catalog;
+#[cfg(test)]
+mod effort;
 pub mod error;
 pub mod format;
 pub mod heap;

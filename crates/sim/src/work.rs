@@ -103,6 +103,14 @@ impl Work<'_> {
         unsafe { std::slice::from_raw_parts_mut(self.txn.resolve(offset), bytes as usize) }
     }
 
+    /// Stores that an abort undoes: without the enlisting those to a direct extent would stay.
+    fn write_undoably(&mut self, offset: u64, piece: Piece) -> Result<Contents, Stop> {
+        if piece.direct {
+            self.txn.enlist(offset)?;
+        }
+        Ok(self.write(offset, piece.bytes))
+    }
+
     fn write(&mut self, offset: u64, bytes: u64) -> Contents {
         let seed = self.random.word();
         fill(seed, self.bytes(offset, bytes));
@@ -180,11 +188,11 @@ impl Work<'_> {
         let moved = self.txn.realloc(offset, bytes, 16)?;
         self.verify(moved, piece, bytes.min(piece.bytes), "after realloc")?;
         self.draft.pieces.remove(&offset);
-        let contents = self.write(moved, bytes);
         let direct = self.txn.is_direct(moved)?;
         if direct != piece.direct {
             return Err(Stop::Wrong(format!("realloc of {offset} {piece:?} made direct {direct}")));
         }
+        let contents = self.write_undoably(moved, Piece { bytes, ..piece })?;
         self.add(moved, Piece { bytes, contents, direct })?;
         self.retarget(offset, moved)
     }
@@ -202,7 +210,7 @@ impl Work<'_> {
         self.draft.pieces.remove(&offset);
         let contents = match piece.direct && bytes <= piece.bytes {
             true => piece.contents,
-            false => self.write(offset, bytes),
+            false => self.write_undoably(offset, Piece { bytes, ..piece })?,
         };
         self.add(offset, Piece { bytes, contents, ..piece })?;
         self.retarget(offset, offset)
@@ -211,10 +219,7 @@ impl Work<'_> {
     fn overwrite(&mut self) -> Result<(), Stop> {
         let Some((offset, piece)) = self.pick() else { return Ok(()) };
         self.verify(offset, piece, piece.bytes, "before overwriting")?;
-        if piece.direct {
-            self.txn.enlist(offset)?;
-        }
-        let contents = self.write(offset, piece.bytes);
+        let contents = self.write_undoably(offset, piece)?;
         self.draft.pieces.insert(offset, Piece { contents, ..piece });
         Ok(())
     }

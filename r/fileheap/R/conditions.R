@@ -15,11 +15,13 @@ condition <- function(kind, text, fields) {
   structure(class = classes, c(list(message = text, call = caller()), fields))
 }
 
-# The exported function that the user called.
+# The exported function that the user called; NULL if R came here by itself, to get an element.
 caller <- function() {
   inside <- topenv()
   for (frame in seq_len(sys.nframe())) {
-    if (identical(topenv(environment(sys.function(frame))), inside)) return(sys.call(frame))
+    called <- sys.function(frame)
+    if (identical(called, raise_fault) || identical(called, fail)) break
+    if (identical(topenv(environment(called)), inside)) return(sys.call(frame))
   }
   NULL
 }

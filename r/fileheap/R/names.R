@@ -64,10 +64,7 @@ as_stored <- function(x, runtime, top = FALSE) {
 element_size <- function(x) switch(typeof(x), double = , list = 8, complex = , character = 16,
                                    raw = 1, 4)
 
-edit <- function(name, ...) UseMethod("edit")
-
-edit.default <- function(name, ...) utils::edit(name, ...)
-
+# A method of the generic in utils, so that nothing is masked.
 edit.fmalloc_runtime <- function(name, object, ...) {
   runtime <- name
   object <- as_name(object)

@@ -2,6 +2,7 @@
 
 list_fmalloc_allocations <- function(runtime = NULL) {
   columns <- .Call(C_records, the_runtime(runtime))
+  columns <- lapply(columns, `[`, columns[[3L]] != 1) # not the room made ahead for small vectors
   names(columns) <- c("record", "generation", "state", "element", "length", "payload_offset",
                       "payload_nbytes", "flags", "references")
   types <- c("logical", "integer", "double", "complex", "character", "list", "raw")

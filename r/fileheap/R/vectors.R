@@ -4,7 +4,8 @@ create_fmalloc_vector <- function(type = "integer", length, runtime = NULL,
                                   zero_initialize = TRUE) {
   element <- as_element(type)
   length <- as_count(length)
-  create(element, length, the_runtime(runtime), as_flag(zero_initialize, "zero_initialize"))
+  zero <- as_flag(zero_initialize, "zero_initialize")
+  as_made(create(element, length, the_runtime(runtime), zero))
 }
 
 create <- function(element, length, runtime, zero = TRUE) {
@@ -27,7 +28,7 @@ create_fmalloc_array <- function(type = "numeric", dim, dimnames = NULL, runtime
   dimnames <- as_dimnames(dimnames, dim)
   x <- create(element, prod(as.double(dim)), the_runtime(runtime),
               as_flag(zero_initialize, "zero_initialize"))
-  shape(x, dim, dimnames)
+  as_made(shape(x, dim, dimnames))
 }
 
 # Gives the very vector its shape: variables that share it see the shape, too.
@@ -57,7 +58,17 @@ as_fmalloc <- function(x, runtime = NULL) {
     fail("type", "expected a vector, list or data frame; found an object of type ", typeof(x),
          fields = list(found = typeof(x)))
   }
-  with_attributes_of(.Call(C_copy_in, runtime, x, is_scratch(runtime), FALSE), x)
+  as_made(with_attributes_of(copied(x, runtime), x))
+}
+
+# A vector of the heap with the same elements.
+copied <- function(x, runtime) {
+  if (is.character(x)) return(.Call(C_copy_in, runtime, x, is_scratch(runtime), FALSE))
+  to <- create(as_element(typeof(x)), as.double(length(x)), runtime, zero = FALSE)
+  over_pieces(length(x), "copying", step = 2^22, function(at, count) {
+    .Call(C_put, to, at, x, at, count)
+  })
+  to
 }
 
 # The same data frame over other columns.
@@ -79,9 +90,11 @@ as_file_list <- function(x, runtime) {
 
 with_attributes_of <- function(to, from) set_attributes(to, attributes(from))
 
-# On the very vector: R would give a copy its attributes.
+# On the very vector: R would give a copy its attributes. Names first: those of what has one
+# dimension already would be its dimnames.
 set_attributes <- function(to, kept) {
-  for (name in c("dim", setdiff(names(kept), "dim"))) {
+  first <- c("names", "dim")
+  for (name in c(first, setdiff(names(kept), first))) {
     if (!is.null(kept[[name]])) .Call(C_set_attribute, to, name, kept[[name]])
   }
   to
@@ -115,7 +128,10 @@ as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE
   if (as_flag(copy, "copy")) {
     if (is.null(runtime)) runtime <- fmalloc_runtime(x)
     runtime <- the_runtime(runtime)
-    return(shape(.Call(C_copy_in, runtime, x, is_scratch(runtime), FALSE), dim, dimnames))
+    if (!is.atomic(x) || is.null(x)) {
+      fail("type", "expected a vector; found an object of type ", typeof(x))
+    }
+    return(as_made(shape(copied(x, runtime), dim, dimnames)))
   }
   if (!is_file_backed(x)) {
     fail("not_file_backed", "copy = FALSE expects a file-backed vector; found an ordinary one")

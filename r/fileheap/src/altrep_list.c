@@ -63,7 +63,7 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     PROTECT(value);
     SEXP inner = value == R_NilValue ? NULL : fh_inner(value);
     fh_body *child = inner ? fh_own_body(inner) : NULL;
-    if (value != R_NilValue && (!child || child->flags & FH_DETACHED))
+    if (value != R_NilValue && (!child || child->flags & (FH_DETACHED | FH_PARTED)))
         fh_stop("not_file_backed", "an element of a file-backed list is NULL or a file-backed "
                                    "vector of the same heap, not an ordinary %s; store it first: "
                                    "x[[i]] <- as_fmalloc(value, runtime)",

@@ -6,7 +6,7 @@
 
 static R_altrep_class_t logical_class, integer_class, real_class, complex_class, raw_class;
 
-#define BODY(x) ((fh_body *) R_ExternalPtrAddr(R_altrep_data1(x)))
+#define BODY(x) fh_own_body(x)
 
 static inline fh_body *alive(SEXP x) {
     fh_body *body = BODY(x);
@@ -113,8 +113,8 @@ static inline R_xlen_t at_real(const double *index, R_xlen_t i, R_xlen_t length)
     default: GATHER(int, at, NA_INTEGER) break;                                                    \
     }
 
-/* Elements by number, straight from the mapping. R adds names and the like. */
-static SEXP extract_method(SEXP x, SEXP indices, SEXP call) {
+/* Elements by positive number, straight from the mapping; NULL (of C) for other indices. */
+SEXP fh_extract(SEXP x, SEXP indices) {
     fh_body *body = alive(x);
     int is_int = TYPEOF(indices) == INTSXP;
     if (!is_int && TYPEOF(indices) != REALSXP) return NULL;
@@ -137,6 +137,9 @@ static SEXP extract_method(SEXP x, SEXP indices, SEXP call) {
     UNPROTECT(1);
     return result;
 }
+
+/* R adds names and the like. */
+static SEXP extract_method(SEXP x, SEXP indices, SEXP call) { return fh_extract(x, indices); }
 
 static Rboolean inspect_method(SEXP x, int before, int deep, int vectors,
                                void (*inspect)(SEXP, int, int, int)) {

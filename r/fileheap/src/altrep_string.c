@@ -1,8 +1,9 @@
 /* The class of strings: text in the heap, R's strings made when asked for and kept meanwhile.
  *
- * data2 is the cache: NULL, a list of chunks, or all strings in one vector once R asked for a data
- * pointer. R code may keep CHAR() of an element as long as it has the vector: what was read once
- * stays in the cache. */
+ * data2 is the cache: NULL, a list of chunks, or all strings in one vector, once R asked for a data
+ * pointer or a pass over the elements came half way. Then `strings` of the body points at them, and
+ * a read is a load. R code may keep CHAR() of an element as long as it has the vector: what was
+ * read once stays in the cache. */
 #include "fileheap.h"
 
 #include <R_ext/Altrep.h>
@@ -28,6 +29,7 @@ static fh_body *current(SEXP x) {
     if (body->cache_epoch != body->epoch) {
         R_set_altrep_data2(x, R_NilValue);
         body->cache_epoch = body->epoch;
+        body->chunks_read = 0;
     }
     return body;
 }
@@ -77,19 +79,6 @@ static SEXP chunk_of(SEXP x, const fh_body *body, R_xlen_t i) {
     return chunk;
 }
 
-static SEXP elt_method(SEXP x, R_xlen_t i) {
-    fh_body *body = current(x);
-    SEXP cache = R_altrep_data2(x);
-    if (TYPEOF(cache) == STRSXP) return STRING_ELT(cache, i);
-    SEXP chunk = chunk_of(x, body, i);
-    SEXP text = STRING_ELT(chunk, i % CHUNK);
-    if (text == unread) {
-        text = read_string(body, i);
-        SET_STRING_ELT(chunk, i % CHUNK, text);
-    }
-    return text;
-}
-
 /* All strings in one vector of R's. What was read already comes from the cache. */
 static SEXP all_strings(SEXP x, const fh_body *body) {
     R_xlen_t length = (R_xlen_t) body->length;
@@ -109,17 +98,50 @@ static SEXP all_strings(SEXP x, const fh_body *body) {
     return all;
 }
 
-static void *dataptr_method(SEXP x, Rboolean writable) {
-    fh_body *body = current(x);
-    if (TYPEOF(R_altrep_data2(x)) != STRSXP) R_set_altrep_data2(x, all_strings(x, body));
-    return (void *) STRING_PTR_RO(R_altrep_data2(x));
+/* From now on a read is a load. */
+static const SEXP *read_all(SEXP x, fh_body *body) {
+    SEXP all = R_altrep_data2(x);
+    if (TYPEOF(all) != STRSXP) {
+        all = all_strings(x, body);
+        R_set_altrep_data2(x, all);
+    }
+    body->strings = STRING_PTR_RO(all);
+    return body->strings;
 }
 
-static const void *dataptr_or_null_method(SEXP x) {
-    current(x);
-    SEXP cache = R_altrep_data2(x);
-    return TYPEOF(cache) == STRSXP ? (const void *) STRING_PTR_RO(cache) : NULL;
+static void read_chunk(const fh_body *body, SEXP chunk, R_xlen_t first) {
+    R_xlen_t count = Rf_xlength(chunk);
+    for (R_xlen_t i = 0; i < count; i++)
+        if (STRING_ELT(chunk, i) == unread) SET_STRING_ELT(chunk, i, read_string(body, first + i));
 }
+
+static SEXP read_one(SEXP x, R_xlen_t i) {
+    fh_body *body = current(x);
+    if (TYPEOF(R_altrep_data2(x)) == STRSXP) return read_all(x, body)[i];
+    SEXP chunk = chunk_of(x, body, i);
+    SEXP text = STRING_ELT(chunk, i % CHUNK);
+    if (text != unread) return text;
+    if (i % CHUNK == 0) { /* who looks at the first of a chunk looks at the next ones, too */
+        if (2 * ++body->chunks_read * CHUNK >= (uint64_t) body->length) return read_all(x, body)[i];
+        read_chunk(body, chunk, i);
+        return STRING_ELT(chunk, 0);
+    }
+    text = read_string(body, i);
+    SET_STRING_ELT(chunk, i % CHUNK, text);
+    return text;
+}
+
+static SEXP elt_method(SEXP x, R_xlen_t i) {
+    const fh_body *body = fh_own_body(x);
+    return body && body->strings ? body->strings[i] : read_one(x, i);
+}
+
+static void *dataptr_method(SEXP x, Rboolean writable) {
+    fh_body *body = fh_own_body(x);
+    return (void *) (body && body->strings ? body->strings : read_all(x, current(x)));
+}
+
+static const void *dataptr_or_null_method(SEXP x) { return current(x)->strings; }
 
 /* Bytes and mark of a string of R's. May allocate for other encodings than UTF-8. */
 static const char *encode(SEXP text, int *count, unsigned char *mark) {

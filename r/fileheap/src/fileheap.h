@@ -31,7 +31,8 @@ typedef struct {
     uint64_t bytes;
 } fh_buffer;
 
-enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16 };
+enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
+       FH_PARTED = 32 };
 
 typedef struct {
     void *data;
@@ -49,6 +50,8 @@ typedef struct {
     const fh_buffer *buffers;
     uint64_t buffer_count;
     const fh_heap *heap;
+    const SEXP *strings;
+    uint64_t chunks_read;
 } fh_body;
 
 typedef struct {
@@ -68,6 +71,15 @@ typedef struct {
 enum { FH_PERSISTENT = 1, FH_SCRATCH = 2 };
 enum { FH_ZEROED = 1, FH_TEMPORARILY = 2, FH_STORED_TO_LATER = 4 };
 enum { FH_LOOK = 0, FH_TAKE_OVER = 1, FH_EDIT = 2, FH_LOAD = 3 };
+
+/* A block of a matrix: what rows' and columns' sums are made of. */
+typedef struct {
+    const void *data;
+    uint64_t stride, first_row, rows, first_column, columns;
+    double *result;
+    void *state;
+    int32_t is_double, remove, mean;
+} fh_block;
 
 void fh_init(void);
 void fh_after_fork(void);
@@ -111,6 +123,10 @@ void fh_path(const fh_heap *heap, char *to, uint64_t room);
 int fh_records(const fh_heap *heap, uint64_t after, fh_record *to, uint64_t room, uint64_t *count,
                fh_fault *fault);
 int fh_check(const fh_heap *heap, char *text, uint64_t room, uint64_t *count, fh_fault *fault);
+int fh_column_sums(const fh_block *block, fh_fault *fault);
+uint64_t fh_row_state_bytes(void);
+int fh_row_add(const fh_block *block, fh_fault *fault);
+int fh_row_end(const fh_block *block, fh_fault *fault);
 
 /* ---- errors.c ---- */
 
@@ -149,8 +165,17 @@ fh_body *fh_body_of(SEXP x);
 SEXP fh_inner(SEXP x);
 /* It came by a reference, and no variable had it yet. */
 void fh_mark_fresh(SEXP x);
-/* The body of a vector known to be ours, by its class. */
-fh_body *fh_own_body(SEXP x);
+/* The body of a vector known to be ours, by its class. R asks for elements of the same vector again
+ * and again, so the last answer is remembered. */
+typedef struct {
+    SEXP x;
+    fh_body *body;
+} fh_last_body;
+extern fh_last_body fh_last;
+fh_body *fh_find_body(SEXP x);
+static inline fh_body *fh_own_body(SEXP x) {
+    return x == fh_last.x ? fh_last.body : fh_find_body(x);
+}
 /* Raises an error if its elements are gone. */
 void fh_need_alive(const fh_body *body);
 /* Creates a vector of the heap. */
@@ -170,6 +195,8 @@ SEXP fh_new_number(uint32_t element, SEXP keeper);
 SEXP fh_new_string(SEXP keeper);
 SEXP fh_new_list(SEXP keeper);
 int fh_is_number(SEXP x);
+/* Elements of one of our vectors of numbers, by integer or double indices above 0. */
+SEXP fh_extract(SEXP x, SEXP indices);
 int fh_is_string(SEXP x);
 int fh_is_list(SEXP x);
 /* Stores an element of a character vector that is mutable or being filled; enters if it must. */

@@ -25,7 +25,8 @@ SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
     SEXP blob = PROTECT(fh_pack(heap, object));
     uint64_t count = 0;
     fh_body *body = fh_body_of(object);
-    uint64_t primary = body && body->heap == heap && !(body->flags & FH_DETACHED) ? body->id : 0;
+    int is_in = body && body->heap == heap && !(body->flags & (FH_DETACHED | FH_PARTED));
+    uint64_t primary = is_in ? body->id : 0;
     fh_begin_entry(heap);
     const uint64_t *children = fh_noted_children(&count);
     int code = fh_bind(heap, text, primary, children, count, RAW(blob),

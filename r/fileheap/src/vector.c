@@ -1,14 +1,17 @@
 /* Vectors: from a body to an R vector and back, creation, and what can be asked of one. */
 #include "fileheap.h"
 
+#include <R_ext/Altrep.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 static SEXP tag(void) { return Rf_install("fileheap_vector"); }
 
 static void free_keeper(SEXP keeper) {
     fh_body *body = R_ExternalPtrAddr(keeper);
     R_ClearExternalPtr(keeper);
+    if (body && body == fh_last.body) fh_last.x = NULL;
     if (body) fh_body_free(body);
 }
 
@@ -20,9 +23,11 @@ SEXP fh_new_keeper(void) {
 }
 
 SEXP fh_class_instance(uint32_t element, SEXP keeper) {
-    if (element == STRSXP) return fh_new_string(keeper);
-    if (element == VECSXP) return fh_new_list(keeper);
-    return fh_new_number(element, keeper);
+    SEXP x = element == STRSXP   ? fh_new_string(keeper)
+             : element == VECSXP ? fh_new_list(keeper)
+                                 : fh_new_number(element, keeper);
+    if (x == fh_last.x) fh_last.x = NULL; /* the address of one that R collected */
+    return x;
 }
 
 SEXP fh_new_vector(SEXP keeper, fh_body *body) {
@@ -35,7 +40,14 @@ SEXP fh_new_vector(SEXP keeper, fh_body *body) {
     return x;
 }
 
-fh_body *fh_own_body(SEXP x) { return R_ExternalPtrAddr(R_altrep_data1(x)); }
+fh_last_body fh_last;
+
+fh_body *fh_find_body(SEXP x) {
+    fh_body *body = R_ExternalPtrAddr(R_altrep_data1(x));
+    fh_last.x = body ? x : NULL;
+    fh_last.body = body;
+    return body;
+}
 
 int fh_is_ours(SEXP x) {
     return ALTREP(x) && (fh_is_number(x) || fh_is_string(x) || fh_is_list(x));
@@ -121,6 +133,21 @@ SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose) {
     return x;
 }
 
+/* A second vector over the record of one of ours, without attributes and with value semantics; the
+ * first is shared as long as it lives, so that R copies it before it stores. NULL for other
+ * objects, and in a forked child. */
+SEXP C_view(SEXP x) {
+    SEXP inner = fh_inner(x);
+    fh_body *body = inner ? fh_own_body(inner) : NULL;
+    if (!body || body->flags & (FH_DETACHED | FH_PARTED)) return R_NilValue;
+    if (body->pid != (uint32_t) getpid()) return R_NilValue;
+    fh_need_alive(body);
+    SEXP view = PROTECT(fh_get_vector(body->heap, body->id, FH_LOOK));
+    R_SetExternalPtrProtected(R_altrep_data1(view), inner);
+    UNPROTECT(1);
+    return view;
+}
+
 SEXP C_create(SEXP handle, SEXP type, SEXP length, SEXP zero, SEXP temporary) {
     const fh_heap *heap = fh_heap_of(handle);
     uint32_t element = (uint32_t) Rf_asInteger(type);
@@ -187,7 +214,8 @@ SEXP C_runtime_of(SEXP x) {
 
 SEXP C_is_in(SEXP x, SEXP handle) {
     fh_body *body = fh_body_of(x);
-    int is_in = body && !(body->flags & FH_DETACHED) && body->heap == fh_heap_of(handle);
+    int is_in = body && !(body->flags & (FH_DETACHED | FH_PARTED)) &&
+                body->heap == fh_heap_of(handle);
     return Rf_ScalarLogical(is_in);
 }
 

@@ -44,6 +44,10 @@ public:
         : stored_(encode(static_cast<T *>(other.get()))) {}
 
     offset_ptr &operator=(const offset_ptr &other) noexcept { return *this = other.get(); }
+    template <class U, class = if_converts<U>>
+    offset_ptr &operator=(const offset_ptr<U> &other) noexcept {
+        return *this = static_cast<T *>(other.get());
+    }
     offset_ptr &operator=(T *to) noexcept {
         stored_ = encode(to);
         return *this;
@@ -89,9 +93,6 @@ public:
     friend offset_ptr operator-(const offset_ptr &at, difference_type count) noexcept {
         return offset_ptr(at.get() - count);
     }
-    friend difference_type operator-(const offset_ptr &one, const offset_ptr &other) noexcept {
-        return one.get() - other.get();
-    }
 
     friend bool operator==(const offset_ptr &one, std::nullptr_t) noexcept { return !one; }
     friend bool operator!=(const offset_ptr &one, std::nullptr_t) noexcept { return bool(one); }
@@ -110,6 +111,19 @@ private:
 
     std::uintptr_t stored_ = 0;
 };
+
+template <class T, class U>
+std::ptrdiff_t operator-(const offset_ptr<T> &one, const offset_ptr<U> &other) noexcept {
+    return one.get() - other.get();
+}
+template <class T, class U>
+std::ptrdiff_t operator-(const offset_ptr<T> &one, U *other) noexcept {
+    return one.get() - other;
+}
+template <class T, class U>
+std::ptrdiff_t operator-(U *one, const offset_ptr<T> &other) noexcept {
+    return one - other.get();
+}
 
 #define FILEHEAP_COMPARE(op)                                                                       \
     template <class T, class U>                                                                    \

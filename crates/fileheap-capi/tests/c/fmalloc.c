@@ -58,6 +58,60 @@ static void undo_and_sync(void) {
     EXPECT(fcalloc(SIZE_MAX, 2) == NULL && fmalloc(SIZE_MAX) == NULL);
 }
 
+static int ready[2], go[2];
+
+/* Never calls the library, but could be storing. */
+static void *stores(void *unused) {
+    char byte = 0;
+    EXPECT(write(ready[1], "", 1) == 1 && read(go[0], &byte, 1) == 1);
+    return unused;
+}
+
+/* While another thread could be storing nothing is committed by itself. */
+static void threads_hold_it_back(const char *path) {
+    EXPECT(pipe(ready) == 0 && pipe(go) == 0);
+    if (fork() == 0) {
+        struct fm_options options = FM_OPTIONS_INIT;
+        options.commit_bytes = 1 << 20;
+        options.limit_bytes = (uint64_t)512 << 20;
+        options.durability = FHEAP_BACKGROUND; /* the library's own thread does not count */
+        struct fm_info *info = fmalloc_init_with(path, NULL, &options);
+        pthread_t thread;
+        char byte = 0;
+        if (info == NULL || pthread_create(&thread, NULL, stores, NULL) != 0) _exit(2);
+        if (read(ready[0], &byte, 1) != 1) _exit(3);
+        long *count = (long *)(info->mem + PAGE_SIZE);
+        for (count[0] = 0; count[0] < 64; ++count[0]) {
+            if (fmalloc(65536) == NULL) _exit(4);
+        }
+        OK(fmalloc_undo(info));
+        if (count[0] != 0) _exit(5);
+        if (write(go[1], "", 1) != 1 || pthread_join(thread, NULL) != 0) _exit(6);
+        for (count[0] = 0; count[0] < 64; ++count[0]) {
+            if (fmalloc(65536) == NULL) _exit(7);
+        }
+        OK(fmalloc_undo(info));
+        _exit(count[0] == 0 ? 8 : 0);
+    }
+    int status = 0;
+    EXPECT(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Without a target threads allocate in the file opened last that is still open. */
+static void the_last_file_is_the_target(char *folder) {
+    struct fm_info *files[5];
+    char name[16];
+    for (int i = 0; i < 5; ++i) {
+        snprintf(name, sizeof name, "last%d.fm", i);
+        files[i] = open_file(in_folder(folder, name), NULL);
+    }
+    for (int i = 4; i >= 0; --i) {
+        void *block = fmalloc(16);
+        EXPECT(block != NULL && lies_in(block, files[i]));
+        OK(fmalloc_close(files[i]));
+    }
+}
+
 /* What is committed without a word: what was allocated before `commit_bytes` were exceeded. */
 static void commits_by_itself(const char *path) {
     if (fork() == 0) {
@@ -88,6 +142,8 @@ int main(int count, char **arguments) {
     EXPECT(fmalloc(1) == NULL && fheap_last_status() == FHEAP_CLOSED);
     EXPECT(frealloc(NULL, 1) == NULL && fmalloc_init(NULL, &init) == NULL);
     commits_by_itself(in_folder(arguments[1], "self.fm"));
+    threads_hold_it_back(in_folder(arguments[1], "held.fm"));
+    the_last_file_is_the_target(arguments[1]);
     first = open_file(in_folder(arguments[1], "first.fm"), &init);
     EXPECT(init);
     second = open_file(in_folder(arguments[1], "second.fm"), &init);

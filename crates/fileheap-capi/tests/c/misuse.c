@@ -81,6 +81,9 @@ static void pointers(void) {
     EXPECT(fheap_alloc_near(fheap_base(heap), 16, 10, 64) == NULL);
     FAILS(FHEAP_INVALID_ARGUMENT, fheap_bind(heap, NULL, NULL));
     FAILS(FHEAP_INVALID_ARGUMENT, fheap_bind(heap, "x", NULL));
+    fheap_root reserved = FHEAP_ROOT_INIT;
+    reserved.reserved = 1;
+    FAILS(FHEAP_INVALID_ARGUMENT, fheap_bind(heap, "x", &reserved));
     FAILS(FHEAP_INVALID_ARGUMENT, fheap_lookup(heap, "", NULL));
     FAILS(FHEAP_INVALID_ARGUMENT, fheap_lookup(heap, "\xff\xfe", NULL));
     FAILS(FHEAP_INVALID_ARGUMENT, fheap_set_durability(txn, 77));

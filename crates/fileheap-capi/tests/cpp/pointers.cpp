@@ -33,6 +33,21 @@ void algebra() {
     EXPECT(at <= at && at >= at && none < at && numbers == at && !(at != numbers));
     offset_ptr<const int> constant = at;
     offset_ptr<void> untyped = at;
+    EXPECT(end - numbers == 8 && numbers + 8 - at == 8 && end - constant == 8);
+    EXPECT(constant - end == -8);
+    constant = nullptr;
+    constant = end;
+    untyped = end;
+    EXPECT(constant == end && untyped == end && (untyped = at, constant = at) == at);
+    struct base {
+        int number;
+    };
+    struct derived : base {
+    } whole{};
+    offset_ptr<derived> below(&whole);
+    offset_ptr<base> above;
+    above = below;
+    EXPECT(above == &whole && static_cast<offset_ptr<derived>>(above) == below);
     EXPECT(constant == at && static_cast<offset_ptr<int>>(untyped) == at);
     EXPECT(offset_ptr<int>::pointer_to(numbers[5]) == numbers + 5);
     EXPECT(std::pointer_traits<offset_ptr<int>>::pointer_to(numbers[5]) == numbers + 5);

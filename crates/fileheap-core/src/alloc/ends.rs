@@ -1,7 +1,7 @@
 //! Which free run begins or ends at a page: a mark on the first and last page of each. Volatile.
 
 /// Pages whose marks lie together.
-const BLOCK: usize = 16 * 1024;
+const BLOCK: usize = if cfg!(miri) { 256 } else { 16 * 1024 };
 
 /// Marks of neighbouring pages, and how many there are.
 struct Block {

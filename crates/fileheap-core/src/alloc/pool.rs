@@ -247,6 +247,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::effort::effort;
 
     /// Runs that do not touch, at random places, of sizes in exact and in wider bins.
     fn roll(state: &mut u64) -> FreeRun {
@@ -261,7 +262,7 @@ mod tests {
     fn agrees_with_a_map_by_address() {
         let (mut pool, mut map) = (Pool::default(), BTreeMap::<u64, FreeRun>::new());
         let mut state = 7;
-        for step in 0..20_000 {
+        for step in 0..effort(20_000, 60) {
             let run = roll(&mut state);
             assert_eq!(
                 pool.overlaps(run.page + 1, 9998),

@@ -1,8 +1,9 @@
 //! Compact: a dense copy of the heap takes its place, atomically.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{Heap, Options, WriteTxn};
+use super::{Heap, Options, WriteTxn, open, registry};
 use crate::format::{RECORD_RELOCATABLE, VectorRecord};
 use crate::{Error, ErrorKind, Result};
 
@@ -28,11 +29,14 @@ impl Heap {
     pub fn compact(path: impl AsRef<Path>, options: &Options) -> Result<CompactReport> {
         let path = std::fs::canonicalize(path.as_ref())
             .map_err(|error| Error::os("cannot find the heap", error).at(path.as_ref()))?;
-        let heap = Self::open(&path, options)?;
-        if std::sync::Arc::strong_count(&heap.shared) > 1 {
+        let known = std::fs::metadata(&path)
+            .map_err(|error| Error::os("cannot look at the heap file", error).at(&path))?;
+        if registry::knows((known.dev(), known.ino())) {
             let text = "a heap that is open in this process cannot be compacted";
-            return Err(Error::new(ErrorKind::Busy, text).at(&path).advice("close it first"));
+            return Err(Error::new(ErrorKind::Busy, text).at(&path).advice("close it there"));
         }
+        // Apart: commits of another thread must not be lost with the old file.
+        let heap = open::open_apart(&path, options)?;
         if !heap.shared.engine.seize()? {
             let text = "a heap that is open elsewhere cannot be compacted";
             return Err(Error::new(ErrorKind::Busy, text).at(&path).advice("close it there"));
@@ -61,7 +65,7 @@ impl Heap {
 
 /// The new file belongs to whom the old one did, and lets the same people in.
 fn same_rights(old: &Path, new: &Path) -> Result<()> {
-    use std::os::unix::fs::{MetadataExt, chown};
+    use std::os::unix::fs::chown;
     let give = || {
         let (old, made) = (std::fs::metadata(old)?, std::fs::metadata(new)?);
         if (old.uid(), old.gid()) != (made.uid(), made.gid()) {
@@ -77,7 +81,7 @@ fn same_rights(old: &Path, new: &Path) -> Result<()> {
 }
 
 fn rewrite(dense: &Path, options: &Options) -> Result<(u64, u64)> {
-    let heap = Heap::open(dense, options)?;
+    let heap = open::open_apart(dense, options)?;
     let mut moved = 0;
     let mut after = 0;
     loop {

@@ -37,7 +37,7 @@ pub use write::{Alloc, WriteTxn};
 
 use self::flusher::Flusher;
 use crate::alloc::Allocator;
-use crate::os::{Host, Wait};
+use crate::os::{Host, Lock, Mode, Wait};
 use crate::txn::{Durability, Engine, Recovery};
 use crate::{Error, ErrorKind, Result};
 
@@ -225,14 +225,17 @@ impl Heap {
     /// Closes the heap and removes its file, unless another handle or process has it open: then it
     /// only closes this one. Returns whether the file was removed.
     pub fn discard(self) -> Result<bool> {
-        if Arc::strong_count(&self.shared) > 1 {
+        let only = self.shared.key.is_none_or(|key| registry::forget_if_only(key, &self.shared));
+        if !only || Arc::strong_count(&self.shared) > 1 {
             return Ok(false);
         }
+        let host = self.shared.engine.host();
+        let alone = || host.board().lock(Lock::Presence, Mode::Exclusive, Wait::Try);
         let removed = std::cell::Cell::new(false);
         // Behind the door nobody attaches; who waits at it finds that the file has gone.
         self.close_then(&|| {
-            let attached = self.shared.engine.attached().map_err(std::io::Error::other)?;
-            if attached.len() == 1 {
+            if host.board().is_writable() && alone()? && host.is_current()? {
+                (0..2).try_for_each(|which| host.remove_log(which))?;
                 std::fs::remove_file(self.path())?;
                 removed.set(true);
             }

@@ -11,7 +11,7 @@ use super::{Heap, Options, Shared, identity, limit, place, registry};
 use crate::alloc::{Allocator, Blank};
 use crate::format::{INITIAL_BYTES, PREAMBLE_BYTES, Plain, Superblock};
 use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait, physical_bytes};
-use crate::txn::{Engine, Parts, take_slot};
+use crate::txn::{Engine, Parts, Recovery, anybody_has_slot, take_slot};
 use crate::{Error, ErrorKind, Result};
 
 /// How many addresses to try before a new heap takes whichever the system gives.
@@ -109,8 +109,24 @@ fn placement(base: u64, limit: u64, options: &Options) -> Placement {
 }
 
 pub fn open(path: &Path, options: &Options) -> Result<Heap> {
+    again_if_replaced(|| open_once(path, options))
+}
+
+/// A heap that this process is to share with nobody: another handle waits at the door as another
+/// process would, or finds us attached.
+pub fn open_apart(path: &Path, options: &Options) -> Result<Heap> {
+    let options = Options { fixed: false, ..options.clone() };
+    again_if_replaced(|| {
+        let host = SystemHost::open(path, options.writable)?;
+        refuse_network(&host, &options)?;
+        let shared = attach(Box::new(host), &options, None).map_err(|error| error.at(path))?;
+        Ok(Heap { shared: Arc::new(shared) })
+    })
+}
+
+fn again_if_replaced(open: impl Fn() -> Result<Heap>) -> Result<Heap> {
     loop {
-        match open_once(path, options) {
+        match open() {
             // While we waited at the door another file took this name: a compaction.
             Err(error) if error.kind() == ErrorKind::Replaced => {}
             done => return done,
@@ -165,6 +181,8 @@ fn refuse_network(host: &SystemHost, options: &Options) -> Result<()> {
 pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -> Result<Shared> {
     identity::judge(&**host.data())?;
     let alone = enter(&*host, options)?;
+    // Those without slots neither recover nor touch the bulletin.
+    let first = host.board().is_writable() && (alone || !anybody_has_slot(host.board())?);
     if !host.is_current().map_err(|error| Error::os("cannot look at the heap file", error))? {
         return Err(Error::new(ErrorKind::Replaced, "another file took the name of this heap"));
     }
@@ -187,13 +205,13 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
         private_bytes: options.private_bytes.unwrap_or_else(|| physical_bytes() / 16),
         accept_loss: options.accept_loss,
     });
-    let mut recovered = if alone { engine.recover() } else { Ok(Default::default()) };
-    if let (Ok(_), Some(limit)) = (&recovered, other_limit) {
-        recovered = engine.set_limit(limit).and(recovered);
+    // If this fails the door stays shut until all locks go at once: who waits at it must not take
+    // us for one who recovered.
+    let recovery = if first { engine.recover()? } else { Recovery::default() };
+    if let Some(limit) = other_limit {
+        engine.set_limit(limit)?;
     }
-    let opened = engine.open_door();
-    let recovery = recovered?;
-    opened?;
+    engine.open_door()?;
     let (base, reserved) = (engine.view().base(), engine.view().reserved_bytes());
     // SAFETY: the view reserves this range for this heap and lives as long as the engine, which
     // the allocator is used with only; transactions map the file before they use it.

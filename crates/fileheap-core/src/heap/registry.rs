@@ -29,6 +29,24 @@ pub fn find_or_open(key: (u64, u64), open: impl FnOnce() -> Result<Shared>) -> R
     Ok(shared)
 }
 
+/// Whether this process has that heap open.
+pub fn knows(key: (u64, u64)) -> bool {
+    let known = lock().as_ref().and_then(|table| table.get(&key).and_then(Weak::upgrade));
+    known.is_some_and(|shared| shared.engine.host().board().is_mine())
+}
+
+/// Whether nobody in this process has a heap but the caller, who has one handle. If so it is
+/// forgotten: who opens the file from now on attaches to it as another process would.
+pub fn forget_if_only(key: (u64, u64), shared: &Arc<Shared>) -> bool {
+    let mut table = lock();
+    // Nobody finds it in the table while that is locked.
+    let only = Arc::strong_count(shared) == 1;
+    if let Some(table) = table.as_mut().filter(|_| only) {
+        table.remove(&key);
+    }
+    only
+}
+
 /// Forgets a heap that is being closed, unless its file was opened anew meanwhile.
 pub fn forget(key: (u64, u64), shared: &Shared) {
     let mut table = lock();

@@ -19,12 +19,20 @@ use crate::{Error, ErrorKind, Result};
 pub struct WriteTxn {
     shared: Arc<Shared>,
     /// At hand: every allocation asks for it.
-    base: usize,
+    base: Base,
     changes: Changes,
     number: u64,
     durability: Durability,
     ended: bool,
 }
+
+/// The address of offset 0: a pointer, since one made of a number would have no provenance.
+struct Base(*mut u8);
+
+// SAFETY: an address and nothing else; who stores there from which thread is up to the users.
+unsafe impl Send for Base {}
+// SAFETY: as above.
+unsafe impl Sync for Base {}
 
 /// From this size on an allocation is filled in place: mapped shared until the commit, so that it
 /// takes no anonymous memory. Below it two system calls cost more than a copy.
@@ -50,7 +58,7 @@ impl WriteTxn {
         let refreshes = shared.engine.refreshes();
         let txn = Self {
             shared: shared.clone(),
-            base: shared.engine.view().base() as usize,
+            base: Base(shared.engine.view().base()),
             changes,
             number,
             durability: shared.durability,
@@ -88,7 +96,7 @@ impl WriteTxn {
     #[must_use]
     #[inline]
     pub fn base(&self) -> *mut u8 {
-        self.base as *mut u8
+        self.base.0
     }
 
     /// The address of an offset.
@@ -114,7 +122,7 @@ impl WriteTxn {
 
     /// Allocates. Large allocations are not logged: they go home at commit, from 16 MiB on as they
     /// are filled.
-    #[inline]
+    #[inline(always)]
     pub fn alloc(&self, bytes: u64, align: u64) -> Result<u64> {
         if bytes >= SHARED_BYTES {
             return self.alloc_extent(bytes, align, false).map(|made| made.offset);
@@ -174,7 +182,7 @@ impl WriteTxn {
     }
 
     /// Frees an allocation.
-    #[inline]
+    #[inline(always)]
     pub fn free(&self, offset: u64) -> Result<()> {
         let freed = match self.shared.allocator.free(self, offset) {
             Ok(freed) => freed,
@@ -235,9 +243,15 @@ impl WriteTxn {
     #[inline]
     pub fn touch(&self, offset: u64, bytes: u64) {
         if self.changes.tracked {
-            let set = self.changes.touched.lock();
-            set.unwrap_or_else(PoisonError::into_inner).add(offset, bytes);
+            self.note(offset, bytes);
         }
+    }
+
+    // Apart: allocation is inlined into its callers, and this would make them save registers.
+    #[inline(never)]
+    fn note(&self, offset: u64, bytes: u64) {
+        let set = self.changes.touched.lock();
+        set.unwrap_or_else(PoisonError::into_inner).add(offset, bytes);
     }
 
     /// Whether an allocation is a direct extent.
@@ -302,8 +316,8 @@ impl WriteTxn {
     pub fn commit_and_continue(&mut self) -> Result<u64> {
         self.commit_open()?;
         let committed = self.number;
-        self.number = self.shared.engine.seen() + 1;
-        self.changes = self.shared.engine.next_changes(self.changes.tracked)?;
+        self.number += 1;
+        self.changes = self.shared.engine.next_changes(self.changes.tracked);
         Ok(committed)
     }
 

@@ -7,7 +7,7 @@ mod witness;
 mod writer;
 
 pub use contents::Contents;
-pub use plan::{Index, Piece, Span};
+pub use plan::{Index, Piece, Span, synced_bytes};
 pub use reader::{Cursor, FrameScan, LogFile};
 pub use witness::{Witness, find_witness};
 pub use writer::{AppendError, LogWriter, Payload};

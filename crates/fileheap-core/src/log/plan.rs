@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 
-use crate::format::{PAGE_BYTES, Record, RecordKind};
+use crate::format::{LogHeader, PAGE_BYTES, Record, RecordKind};
 
 /// One record of a committed frame and where its contents lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,11 @@ impl Index {
         self.pages.contains(&page)
     }
 
+    /// All of it, in the order of commits.
+    pub fn spans(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter()
+    }
+
     /// Number of pages that may wait for their way home.
     #[must_use]
     pub fn page_count(&self) -> u64 {
@@ -184,6 +189,17 @@ fn plan<'s>(
     pieces
 }
 
+/// How much of the log of a generation is on the disk for certain: what the bulletin calls durable
+/// was synced, and that sync succeeded. Beyond it the page cache may have what the disk refused.
+pub fn synced_bytes<'s>(
+    spans: impl Iterator<Item = &'s Span>,
+    generation: u64,
+    durable: u64,
+) -> u64 {
+    let synced = spans.filter(|span| span.txn <= durable);
+    synced.filter_map(|span| span.end_in(generation)).max().unwrap_or(LogHeader::FIRST_FRAME)
+}
+
 /// A set of bytes as disjoint ranges.
 #[derive(Default)]
 struct Cover {
@@ -238,6 +254,7 @@ impl Cover {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effort::effort;
 
     fn bytes(txn: u64, range: Range<u64>, position: u64) -> Span {
         let record = Record::new(RecordKind::Bytes, range.start, range.end - range.start);
@@ -273,7 +290,7 @@ mod tests {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (seed >> 33) % below
         };
-        for _ in 0..200 {
+        for _ in 0..effort(200, 2) {
             let mut index = Index::default();
             let mut naive = [None; 256];
             for txn in 1..30 {

@@ -26,9 +26,9 @@ pub use stub::StubHost as SystemHost;
 /// Memory of this machine.
 #[must_use]
 pub fn physical_bytes() -> u64 {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     return linux::physical_bytes();
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(not(target_os = "linux"), miri))]
     return 4 << 30;
 }
 

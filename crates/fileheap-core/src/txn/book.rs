@@ -226,6 +226,8 @@ impl Engine {
                 }
             }
         }
+        // Until all is copied in the mapping shows no state at all.
+        self.set_seen(u64::MAX);
         let whole = PREAMBLE_BYTES..self.mapped_bytes();
         self.view.discard(whole).map_err(|e| self.os_error("cannot drop pages", e))?;
         book.private_bytes = 0;

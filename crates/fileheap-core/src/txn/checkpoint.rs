@@ -8,7 +8,7 @@ use super::commit::{Changes, whole_pages};
 use super::engine::Engine;
 use super::pins;
 use crate::format::{HEADER_OFFSET, Header, LogHeader, PAGE_BYTES, Plain, Superblock};
-use crate::log::{Contents, Cursor, LogFile, Piece};
+use crate::log::{Contents, Cursor, LogFile, Piece, synced_bytes};
 use crate::os::Wait;
 use crate::{Error, ErrorKind, Result};
 
@@ -224,8 +224,12 @@ impl Engine {
             let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
             let mut spans = Vec::new();
             let tail = self.read_frames(&log, from, None, &mut spans)?;
-            if tail.txn > published {
-                self.rewrite(&log, from.position, tail)?;
+            // What is published may have been found by a recovery that could not write.
+            let durable = bulletin.durable_txn.load(SeqCst);
+            // Older spans lie in an earlier life of the log's file.
+            book.index.forget(bulletin.checkpoint_txn.load(SeqCst));
+            if tail.txn > durable {
+                self.rewrite(&log, synced_bytes(book.index.spans(), generation, durable), tail)?;
                 bulletin.durable_txn.store(tail.txn, SeqCst);
                 bulletin.published_txn.store(tail.txn, SeqCst);
             }

@@ -74,17 +74,22 @@ impl Engine {
     /// Makes the harvest name this transaction's stores only, and those that came too late for the
     /// last one.
     pub fn begin_changes(&self, tracked: bool) -> Result<Changes> {
-        self.changes_from(Moment::Rest, tracked)
+        self.changes_from(&mut self.book(), Moment::Rest, tracked)
     }
 
-    /// The same for who goes on after a commit.
-    pub fn next_changes(&self, tracked: bool) -> Result<Changes> {
-        self.changes_from(Moment::Commit, tracked)
-    }
-
-    fn changes_from(&self, at: Moment, tracked: bool) -> Result<Changes> {
+    /// The same for who goes on after a commit. That is done: whatever fails now is trouble for the
+    /// next one, which finds the engine poisoned.
+    pub fn next_changes(&self, tracked: bool) -> Changes {
         let mut book = self.book();
-        self.renew_if_due(&mut book, tracked, at)?;
+        self.changes_from(&mut book, Moment::Commit, tracked).unwrap_or_else(|error| {
+            self.poisoned.store(true, SeqCst);
+            book.trouble = Some(error.to_string());
+            Changes { tracked, ..Changes::default() }
+        })
+    }
+
+    fn changes_from(&self, book: &mut Book, at: Moment, tracked: bool) -> Result<Changes> {
+        self.renew_if_due(book, tracked, at)?;
         if !tracked && book.baseline_stale {
             let mut ignored = Vec::new();
             let done = self.view.harvest(&mut ignored);
@@ -421,8 +426,9 @@ impl Engine {
         self.may_write()?;
         let (logs, published) = {
             let book = self.book();
+            let Some(cursor) = book.cursor else { return Ok(()) };
             let logs: Vec<_> = book.logs.iter().flatten().map(|log| log.file.clone()).collect();
-            (logs, self.seen())
+            (logs, cursor.txn)
         };
         for log in logs {
             log.sync().map_err(|error| self.poison("syncing the log", error))?;

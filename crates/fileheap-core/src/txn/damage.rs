@@ -92,6 +92,8 @@ impl Engine {
         let other = (last.generation & 1) ^ 1;
         if ours(other).is_none_or(|log| log.header.generation > last.generation) {
             self.host.remove_log(other as usize).map_err(fail)?;
+            // Should it come back, it would not fit to what is committed from now on.
+            self.host.sync_folder().map_err(fail)?;
         }
         if let Some(log) = ours(last.generation & 1) {
             log.file.truncate(last.position).map_err(fail)?;

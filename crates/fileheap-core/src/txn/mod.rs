@@ -20,6 +20,6 @@ mod writer;
 pub use commit::{Changes, Durability, FreshExtent};
 pub use engine::{Engine, Parts, Progress};
 pub use gate::Gate;
-pub use pins::{list as list_attached, take_slot, writer_pid};
+pub use pins::{anybody_has_slot, list as list_attached, take_slot, writer_pid};
 pub use recover::Recovery;
 pub use write_set::{Areas, WriteSet};

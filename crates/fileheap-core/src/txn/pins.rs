@@ -30,6 +30,17 @@ pub fn take_slot(board: &dyn Board) -> Result<u32> {
         .advice("close the heap in some processes"))
 }
 
+/// Whether another process has a slot. The caller holds Door, so none takes one meanwhile.
+pub fn anybody_has_slot(board: &dyn Board) -> Result<bool> {
+    for index in 0..SLOT_COUNT as u32 {
+        let held = board.held_elsewhere(Lock::Slot(index));
+        if held.map_err(|error| Error::os("cannot look at the reader slots", error))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The process that had this slot died as the writer: its word must not name us.
 fn forget_dead_writer(bulletin: &Bulletin, index: u32) {
     let mut word = bulletin.writer.load(Acquire);

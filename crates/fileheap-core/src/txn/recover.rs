@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::book::Book;
 use super::engine::Engine;
 use crate::format::{Bulletin, FrameHeader, LOG_LIVE, LogHeader, Plain};
-use crate::log::{LogFile, Span};
+use crate::log::synced_bytes;
 use crate::os::{File, Lock, Mode, Wait};
 use crate::{Error, ErrorKind, Result};
 
@@ -49,7 +49,8 @@ impl Engine {
         if found.transactions > 0 {
             for log in &logs {
                 if log.header.generation == last.generation && self.is_writable() {
-                    self.rewrite(log, synced_bytes(&spans, log, synced), last)?;
+                    let synced = synced_bytes(spans.iter(), last.generation, synced);
+                    self.rewrite(log, synced, last)?;
                 } else if last.generation == log.header.generation + 1 {
                     // The successor began only after this log was synced to its end.
                     found.log_bytes += log.file.len().unwrap_or(0);
@@ -203,14 +204,6 @@ fn header_flaw(file: &dyn File, uuid: &[u8; 16]) -> std::io::Result<Option<&'sta
     file.read_at(LogHeader::FIRST_FRAME, &mut frame)?;
     let used = FrameHeader::from_bytes(&frame).salt == header.salt;
     Ok(used.then_some("has a header whose checksum does not hold, and frames that belong to it"))
-}
-
-/// How much of a log is on the disk for certain: what the bulletin calls durable was synced, and
-/// that sync succeeded. Beyond it the page cache may have what the disk refused.
-fn synced_bytes(spans: &[Span], log: &LogFile, durable: u64) -> u64 {
-    let synced = spans.iter().filter(|span| span.txn <= durable);
-    let ends = synced.filter_map(|span| span.end_in(log.header.generation));
-    ends.max().unwrap_or(LogHeader::FIRST_FRAME)
 }
 
 fn reset(bulletin: &Bulletin, checkpoint: u64, generation: u64, slot: Option<u32>) {

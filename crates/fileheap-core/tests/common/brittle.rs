@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use fileheap_core::format::INITIAL_BYTES;
@@ -16,6 +16,9 @@ pub struct Faults {
     /// So many more calls fail.
     pub discards: AtomicU64,
     pub harvests: AtomicU64,
+    pub lifts: AtomicU64,
+    /// Calls that fail take a while.
+    pub slow_discards: AtomicBool,
     /// Where another thread stores right after the next search, and what.
     pub late: Mutex<Option<(u64, u64)>>,
 }
@@ -32,6 +35,10 @@ pub struct BrittleHost(RamHost, Arc<Faults>);
 impl BrittleHost {
     pub fn create(disk: &RamDisk, faults: &Arc<Faults>) -> Self {
         Self(RamHost::create(disk, INITIAL_BYTES).unwrap(), faults.clone())
+    }
+
+    pub fn open(disk: &RamDisk, faults: &Arc<Faults>) -> Self {
+        Self(RamHost::open(disk).unwrap(), faults.clone())
     }
 }
 
@@ -96,10 +103,15 @@ impl View for BrittleView {
         self.0.note_stores(range);
     }
     fn set_writable(&self, writable: bool) -> io::Result<()> {
+        strike(&self.1.lifts)?;
         self.0.set_writable(writable)
     }
     fn discard(&self, range: Range<u64>) -> io::Result<()> {
-        strike(&self.1.discards)?;
+        strike(&self.1.discards).inspect_err(|_| {
+            if self.1.slow_discards.load(SeqCst) {
+                std::thread::sleep(std::time::Duration::from_millis(15));
+            }
+        })?;
         self.0.discard(range)
     }
     fn prefault(&self, range: Range<u64>) {

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod brittle;
+pub mod door;
 
 use std::fs;
 use std::path::{Path, PathBuf};

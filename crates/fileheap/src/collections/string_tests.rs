@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::string::String as Plain;
 
 use super::string::String;
-use super::testing::{Budget, Rng, at_every_allocation};
+use super::testing::{Budget, Rng, at_every_allocation, effort};
 
 const TEXTS: [&str; 6] = ["", "a", "heap", "Höhe", "日本", "🦀 and more"];
 
@@ -13,7 +13,7 @@ fn does_what_the_standard_library_does() {
     let mut rng = Rng::new("string");
     let mut text = String::new_in(Budget::endless());
     let mut plain = Plain::new();
-    for step in 0..5000 {
+    for step in 0..effort(5000, 60) {
         let boundary = |rng: &mut Rng, plain: &str| {
             let places: Vec<usize> =
                 (0..=plain.len()).filter(|&i| plain.is_char_boundary(i)).collect();

@@ -9,6 +9,12 @@ use std::rc::Rc;
 
 use allocator_api2::alloc::{AllocError, Allocator, Global};
 
+/// How much work a generated test does: `normal`, or `miri` under Miri, which takes a thousand
+/// times as long.
+pub(crate) const fn effort(normal: usize, miri: usize) -> usize {
+    if cfg!(miri) { miri } else { normal }
+}
+
 /// Numbers from a seed (splitmix64). `FILEHEAP_SEED` replays one that was printed.
 pub(crate) struct Rng(u64);
 

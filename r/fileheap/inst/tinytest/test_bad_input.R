@@ -108,3 +108,8 @@ expect_identical(wide[1], as.raw(7))
 
 # A panic in Rust is an ordinary error.
 expect_true(refuses(.Call(fileheap:::C_panic), "internal"))
+
+# An error that R's own code meets on its way does not name a function of ours.
+gone <- create_fmalloc_vector("numeric", 3, rt)
+destroy_fmalloc_vector(gone)
+expect_identical(conditionCall(tryCatch(sum(gone), error = identity)), NULL)

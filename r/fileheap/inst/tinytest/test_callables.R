@@ -35,3 +35,30 @@ rt[["x"]] <- x
 expect_true(refuses(call("store", x), "read_only"))
 expect_true(refuses(call("first", 1), "not_file_backed"))
 dyn.unload(library_file)
+
+# A package with LinkingTo: installed, loaded in a session of its own, used.
+source_package <- system.file("client", package = "fileheap")
+folder <- tempfile("library")
+dir.create(folder)
+copy <- tempfile("source") # R leaves object files where it compiles
+dir.create(copy)
+file.copy(source_package, copy, recursive = TRUE)
+Sys.setenv(R_LIBS = paste(.libPaths(), collapse = ":"))
+out <- system2(file.path(R.home("bin"), "R"),
+               c("CMD", "INSTALL", paste0("--library=", folder), file.path(copy, "client")),
+               stdout = TRUE, stderr = TRUE)
+expect_true(dir.exists(file.path(folder, "fileheapclient")), info = paste(out, collapse = "\n"))
+out <- elsewhere(c(
+  "library(fileheapclient, lib.loc = folder)",
+  "rt <- open_fmalloc(path)",
+  "x <- create_fmalloc_vector('numeric', 4, rt)",
+  "x[1] <- 3",
+  "scale_in_place(x, 2)",
+  "y <- ascending(x, 5)",
+  "m <- managed(as_fmalloc(as.double(1:100), rt))",
+  "cat(facts(x), first(x), is.null(facts(1)), y, is_file_backed(y), facts(m), first(m), '\\n')",
+  "rt[['x']] <- x",
+  "cat(tryCatch(scale_in_place(x, 2), error = function(e) class(e)[1]), rt[['x']])"),
+  folder = folder, path = new_path())
+expect_identical(trimws(out), c("14 4 6 TRUE 1 2 3 4 5 TRUE 14 100 1",
+                                "fileheap_error_read_only 6 0 0 0"))

@@ -125,3 +125,34 @@ expect_identical(vapply(results, `[[`, 1L, "seen"), c(106L, 107L))
 expect_identical(unique(vapply(results, `[[`, "", "refused")), "fileheap_error_forked_child")
 expect_identical(x[1:3], 1:3)
 expect_false(fmalloc_exists(rt, "child"))
+
+# Two processes that write in turns lose nothing and see whole transactions only.
+rt[["count"]] <- 0
+rt[["pair"]] <- c(0, 0)
+turns <- 40
+flag <- tempfile()
+elsewhere(c("rt <- open_fmalloc(path)", "file.create(flag)",
+            "for (i in seq_len(turns)) {",
+            "  with_transaction(rt, { n <- rt$count + 1; rt$count <- n; rt$pair <- c(n, n) })",
+            "  rt[[paste0('theirs', i)]] <- rep(i, 300)", "}",
+            "file.create(paste0(flag, '-done'))"),
+          path = path, turns = turns, flag = flag, wait = FALSE)
+expect_true(await(function() file.exists(flag)))
+torn <- 0
+for (i in seq_len(turns)) {
+  with_transaction(rt, {
+    n <- rt$count + 1
+    rt$count <- n
+    rt$pair <- c(n, n)
+  })
+  pair <- rt$pair
+  torn <- torn + (pair[1] != pair[2])
+  rt[[paste0("mine", i)]] <- rep(i, 300)
+}
+expect_true(await(function() file.exists(paste0(flag, "-done")), 60))
+expect_identical(c(rt$count, torn), c(2 * turns, 0))
+expect_true(all(vapply(seq_len(turns), function(i) {
+  identical(rt[[paste0("theirs", i)]], rep(i, 300)) &&
+    identical(rt[[paste0("mine", i)]], rep(i, 300))
+}, NA)))
+expect_true(is_clean(rt))

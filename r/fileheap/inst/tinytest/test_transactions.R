@@ -114,3 +114,30 @@ expect_true(is_clean(rt))
 # What was committed is there for the next session.
 out <- elsewhere("rt <- open_fmalloc(path); cat(rt$a, rt$v)", path = path)
 expect_identical(out, "1 2 3 100 2 3")
+
+# Who looked at a vector before it was edited goes on to see it, whatever becomes of the edit.
+rt[["seen"]] <- as.numeric(1:3000)
+view <- rt[["seen"]]
+try(with_transaction(rt, {
+  e <- edit(rt, "seen")
+  e[1] <- 5
+  stop("no")
+}), silent = TRUE)
+expect_identical(view[1:3], c(1, 2, 3))
+expect_identical(rt[["seen"]][1:3], c(1, 2, 3))
+expect_true(refuses(e[1], "destroyed"))
+e <- edit(rt, "seen")
+e[1] <- 5
+expect_identical(c(view[1], rt[["seen"]][1]), c(1, 5))
+# It has no name any more: stored anywhere, it is stored as the value that it is.
+file <- tempfile()
+saveRDS(view, file)
+rt[["old"]] <- view
+rt[["both"]] <- list(view, e)
+rm(view)
+invisible(gc())
+rt[["touch"]] <- 1
+expect_identical(readRDS(file)[1:3], c(1, 2, 3))
+expect_identical(rt[["old"]][1:3], c(1, 2, 3))
+expect_identical(vapply(rt[["both"]], `[`, 1, 1L), c(1, 5))
+expect_true(is_clean(rt))

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::{Ram, Random};
 use crate::ErrorKind;
 use crate::catalog::{RecordNew, Root};
+use crate::effort::effort;
 use crate::format::{HEADER_OFFSET, Header, RecordState};
 
 const MIB: u64 = 1 << 20;
+
+const STEPS: u64 = effort(30_000, 150);
 
 fn root(offset: u64) -> Root {
     Root { kind: 7, fingerprint: !offset, offset, bytes: offset * 2 }
@@ -28,11 +31,11 @@ fn generated_binds_agree_with_btreemap() {
     let (ram, mut random) = (Ram::new(4 * MIB), Random::new(3));
     let mut model: BTreeMap<String, Root> = BTreeMap::new();
     let mut catalog = ram.catalog();
-    for step in 0..30_000 {
+    for step in 0..STEPS {
         let mut names = catalog.names();
         let (name, other) = (generated_name(&mut random), generated_name(&mut random));
         let known = model.contains_key(&name);
-        match random.below(if step < 15_000 { 4 } else { 6 }) {
+        match random.below(if step < STEPS / 2 { 4 } else { 6 }) {
             0 | 1 => match names.bind(&name, root(step)) {
                 Ok(()) => assert!(model.insert(name, root(step)).is_none()),
                 Err(error) => assert!(error.kind() == ErrorKind::AlreadyExists && known),
@@ -57,7 +60,7 @@ fn generated_binds_agree_with_btreemap() {
         let asked = generated_name(&mut random);
         assert_eq!(names.view().lookup(&asked).unwrap(), model.get(&asked).copied());
     }
-    assert!(model.len() > 300);
+    assert!(model.len() as u64 > STEPS / 100);
     assert_eq!(catalog.view().names().count().unwrap(), model.len() as u64);
     ram.assert_sound();
     let mut listed = Vec::new();
@@ -114,7 +117,8 @@ fn records_live_and_their_ids_are_never_used_again() {
     let ram = Ram::new(4 * MIB);
     let mut catalog = ram.catalog();
     let mut records = catalog.records();
-    for id in 1..=5_000 {
+    let last = effort(5_000, 72);
+    for id in 1..=last {
         assert_eq!(records.add(new_record(id)).unwrap(), id);
     }
     records.set_state(17, RecordState::Tombstone).unwrap();
@@ -130,26 +134,27 @@ fn records_live_and_their_ids_are_never_used_again() {
     assert_eq!(view.get(19).unwrap().unwrap().state, RecordState::InProgress as u32);
     assert_eq!(view.get(0).unwrap(), None);
     ram.assert_sound();
-    (1..=5_000).rev().for_each(|id| assert_eq!(records.remove(id).unwrap().length, id));
+    (1..=last).rev().for_each(|id| assert_eq!(records.remove(id).unwrap().length, id));
     assert_eq!(kind_of(records.remove(1)), ErrorKind::NotFound);
     assert!(ram.live.borrow().is_empty());
-    assert_eq!(records.add(new_record(1)).unwrap(), 5_001);
+    assert_eq!(records.add(new_record(1)).unwrap(), last + 1);
     ram.assert_sound();
     // A damaged counter must not hide a record behind another.
     let next = HEADER_OFFSET + std::mem::offset_of!(Header, next_record) as u64;
     ram.flip(next, 0);
     ram.flip(next, 1);
     assert_eq!(kind_of(records.add(new_record(2))), ErrorKind::Corrupt);
-    assert_eq!(records.view().get(5_001).unwrap().unwrap().length, 1);
+    assert_eq!(records.view().get(last + 1).unwrap().unwrap().length, 1);
     assert_eq!(ram.live.borrow().len(), 2);
 }
 
 #[test]
 fn records_are_listed_in_pages() {
+    let last = effort(300, 70);
     let ram = Ram::new(MIB);
     let mut catalog = ram.catalog();
-    (0..300).for_each(|length| _ = catalog.records().add(new_record(length)).unwrap());
-    (10..200).for_each(|id| _ = catalog.records().remove(id).unwrap());
+    (0..last).for_each(|length| _ = catalog.records().add(new_record(length)).unwrap());
+    (10..last - 20).for_each(|id| _ = catalog.records().remove(id).unwrap());
     let (view, mut ids) = (catalog.view().records(), vec![0]);
     loop {
         let page = view.list(*ids.last().unwrap(), 13).unwrap();
@@ -158,6 +163,6 @@ fn records_are_listed_in_pages() {
             break;
         }
     }
-    assert!(ids.into_iter().eq((0..10).chain(200..=300)));
-    assert_eq!(view.count().unwrap(), 110);
+    assert!(ids.into_iter().eq((0..10).chain(last - 20..=last)));
+    assert_eq!(view.count().unwrap(), 30);
 }

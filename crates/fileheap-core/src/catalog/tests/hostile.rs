@@ -2,11 +2,14 @@
 
 use super::{Audit, Ram, Random};
 use crate::catalog::{CatalogView, OrderedMapView, RecordNew, Root};
+use crate::effort::effort;
 use crate::format::{HEADER_OFFSET, RecordState};
 
 const BYTES: u64 = 512 * 1024;
-const NAMES: u64 = 400;
-const RECORDS: u64 = 500;
+const NAMES: u64 = effort(400, 80);
+const RECORDS: u64 = effort(500, 100);
+const KEYS: u64 = effort(3_000, 100);
+const ROUNDS: u64 = effort(1_500, 2);
 
 /// A heap with some of everything.
 fn filled() -> Ram {
@@ -26,7 +29,7 @@ fn filled() -> Ram {
         catalog.names().bind(&format!("variable_{index}"), Root::default()).unwrap();
     }
     (0..RECORDS).for_each(|_| _ = catalog.records().add(new).unwrap());
-    (0..3_000).for_each(|key| _ = ram.map().insert(key * 7 % 3_001, key).unwrap());
+    (0..KEYS).for_each(|key| _ = ram.map().insert(key * 7 % (KEYS + 1), key).unwrap());
     ram.assert_sound();
     ram
 }
@@ -41,7 +44,7 @@ fn read_all(ram: &Ram) -> usize {
         count(!view.names().lookup(&format!("variable_{index}")).is_ok_and(|it| it.is_some()));
     }
     (1..=RECORDS).step_by(9).for_each(|id| count(view.records().get(id).is_err()));
-    (0..3_000).step_by(31).for_each(|key| count(map.get(key).is_err()));
+    (0..KEYS).step_by(31).for_each(|key| count(map.get(key).is_err()));
     count(view.names().list(None, usize::MAX).is_err());
     count(view.names().list(Some("variable_3"), 50).is_err());
     count(view.records().list(0, usize::MAX).is_err());
@@ -61,7 +64,7 @@ fn write_some(ram: &Ram, random: &mut Random) {
         _ = catalog.records().remove(random.below(RECORDS));
         _ = catalog.records().set_state(random.below(RECORDS), RecordState::Tombstone);
         _ = ram.map().insert(random.next(), index);
-        _ = ram.map().remove(random.below(3_001));
+        _ = ram.map().remove(random.below(KEYS + 1));
     }
 }
 
@@ -86,7 +89,7 @@ fn flipped_bits_are_survived() {
     let cells: Vec<(u64, u64)> = live.iter().map(|(&offset, &bytes)| (offset, bytes)).collect();
     let mut random = Random::new(11);
     let mut found_count = 0;
-    for round in 0..1_500 {
+    for round in 0..ROUNDS {
         revive(&ram, &bytes, &live);
         ram.next.set(next);
         for _ in 0..=random.below(4) {
@@ -99,13 +102,13 @@ fn flipped_bits_are_survived() {
         if round % 3 == 0 {
             read_all(&ram);
         }
-        found_count += usize::from(!check_all(&ram).findings.is_empty());
+        found_count += u64::from(!check_all(&ram).findings.is_empty());
         write_some(&ram, &mut random);
         read_all(&ram);
         check_all(&ram);
         assert!(ram.guard_is_clean());
     }
-    assert!(found_count > 300, "{found_count} of 1500 damaged heaps had findings");
+    assert!(found_count > ROUNDS / 5, "{found_count} of {ROUNDS} damaged heaps had findings");
 }
 
 #[test]
@@ -114,7 +117,7 @@ fn words_that_point_elsewhere_are_survived() {
     let (bytes, live, next) = (ram.snapshot(), ram.live.borrow().clone(), ram.next.get());
     let offsets: Vec<u64> = live.keys().copied().collect();
     let mut random = Random::new(13);
-    for _ in 0..1_500 {
+    for _ in 0..ROUNDS {
         revive(&ram, &bytes, &live);
         ram.next.set(next);
         let target = match random.below(4) {
@@ -150,7 +153,7 @@ fn a_shorter_file_is_an_error_not_an_access() {
     view.check(&mut audit);
     assert!(!audit.findings.is_empty());
     assert!(audit.cells.iter().all(|(offset, bytes)| offset + bytes <= short));
-    assert!(view.records().get(400).is_err());
+    assert!(view.records().get(RECORDS * 4 / 5).is_err());
     // SAFETY: shorter than what is valid.
     let nothing = CatalogView::new(unsafe { crate::catalog::Memory::new(ram.base, 0) });
     assert!(nothing.names().lookup("a").is_err() && nothing.names().count().is_err());

@@ -7,7 +7,7 @@ use allocator_api2::alloc::Allocator;
 
 use super::node::{CAPACITY, Node};
 use super::{BTreeMap, BTreeSet};
-use crate::collections::testing::{Budget, Census, Counted, Rng, at_every_allocation};
+use crate::collections::testing::{Budget, Census, Counted, Rng, at_every_allocation, effort};
 
 /// Checks the invariants of the module's text and returns the number of entries.
 fn check<K: Ord, V, A: Allocator>(map: &BTreeMap<K, V, A>) {
@@ -129,11 +129,11 @@ fn steps(rng: &mut Rng, keys: usize, count: usize, census: &Census) {
 #[test]
 fn does_what_the_standard_library_does() {
     let mut rng = Rng::new("btree");
-    for keys in [3, 20, 100, 1000, 10_000] {
+    for keys in [3, 20, 100, effort(1000, 60), 10_000] {
         let census = Census::default();
-        steps(&mut rng, keys, 6000, &census);
-        for _ in 0..20 {
-            steps(&mut rng, keys, 100, &census);
+        steps(&mut rng, keys, effort(6000, 120), &census);
+        for _ in 0..effort(20, 1) {
+            steps(&mut rng, keys, effort(100, 50), &census);
         }
         assert_eq!(census.alive(), 0);
     }
@@ -141,16 +141,21 @@ fn does_what_the_standard_library_does() {
 
 #[test]
 fn ascending_and_descending_entries_leave_full_nodes_behind() {
+    let count = effort(10_000, 150) as u32;
     for order in [false, true] {
         let budget = Budget::endless();
         let mut map = BTreeMap::new_in(budget.clone());
-        for key in 0..10_000_u32 {
-            map.insert(if order { key } else { 10_000 - key }, key);
+        for key in 0..count {
+            map.insert(if order { key } else { count - key }, key);
             if key % 97 == 0 {
                 check(&map);
             }
         }
-        assert!(budget.blocks() <= 10_000 / (CAPACITY - 1) + 20, "{} nodes", budget.blocks());
+        assert!(
+            budget.blocks() <= count as usize / (CAPACITY - 1) + 20,
+            "{} nodes",
+            budget.blocks()
+        );
         while let Some((key, _)) = map.pop_first() {
             if key % 97 == 0 {
                 check(&map);
@@ -167,14 +172,15 @@ fn filled(budget: &Budget, census: &Census, count: u32) -> BTreeMap<Counted, Cou
 
 #[test]
 fn an_insertion_without_memory_changes_nothing() {
-    for count in [0, CAPACITY as u32, 120, 1330] {
+    let (most, added) = (effort(1330, 40) as u32, effort(150, 7) as u32);
+    for count in [0, CAPACITY as u32, effort(120, 20) as u32, most] {
         // Before, behind and between what is there.
-        for stride in [1, 2, 37] {
+        for stride in [1, 2, 37].into_iter().step_by(effort(1, 2)) {
             let key = |more: u32| ((more * stride) % (2 * count + 1000)) | 1;
             at_every_allocation(
                 |budget, census| filled(budget, census, count),
                 |map, census| {
-                    for more in 0..150 {
+                    for more in 0..added {
                         map.insert(census.value(key(more)), census.value(more));
                     }
                 },
@@ -183,12 +189,12 @@ fn an_insertion_without_memory_changes_nothing() {
                     let got: PlainSet<u32> = map.keys().map(|key| key.number).collect();
                     let mut expected: PlainSet<u32> = (0..count).map(|key| key * 2).collect();
                     let mut more = 0;
-                    while got != expected && more < 150 {
+                    while got != expected && more < added {
                         expected.insert(key(more));
                         more += 1;
                     }
                     assert_eq!(got, expected);
-                    assert!(is_done || more < 150);
+                    assert!(is_done || more < added);
                 },
             );
         }
@@ -197,30 +203,35 @@ fn an_insertion_without_memory_changes_nothing() {
 
 #[test]
 fn copies_and_splits_without_memory_leave_whole_maps() {
+    let count = effort(300, 40) as u32;
     at_every_allocation(
-        |budget, census| filled(budget, census, 300),
+        |budget, census| filled(budget, census, count),
         |map, _| drop(map.clone()),
-        |map, _| same_keys(map, 300),
+        |map, _| same_keys(map, count),
     );
     at_every_allocation(
-        |budget, census| filled(budget, census, 300),
+        |budget, census| filled(budget, census, count),
         |map, census| drop(map.split_off(&census.value(77))),
         |map, _| check(map),
     );
     at_every_allocation(
-        |budget, census| (filled(budget, census, 100), filled(budget, census, 300)),
+        |budget, census| (filled(budget, census, count / 3), filled(budget, census, count)),
         |(map, other), _| map.append(other),
         |(map, other), is_done| {
             check(map);
             check(other);
-            assert!(!is_done || (map.len() == 300 && other.is_empty()));
+            assert!(!is_done || (map.len() == count as usize && other.is_empty()));
             let all: PlainSet<u32> = map.keys().chain(other.keys()).map(|key| key.number).collect();
-            assert!(all.len() >= 299, "one entry may be lost on the way, {} are left", all.len());
+            assert!(
+                all.len() >= count as usize - 1,
+                "one entry may be lost on the way, {} are left",
+                all.len()
+            );
         },
     );
     at_every_allocation(
         |budget, _| budget.clone(),
-        |budget, census| drop(filled(budget, census, 300)),
+        |budget, census| drop(filled(budget, census, count)),
         |_, _| {},
     );
 }
@@ -305,7 +316,7 @@ fn an_order_that_panics_or_lies_breaks_no_memory() {
     let rng = std::rc::Rc::new(std::cell::RefCell::new(Rng::new("liar")));
     let (census, budget) = (Census::default(), Budget::endless());
     let mut map = BTreeMap::new_in(budget.clone());
-    for _ in 0..5000 {
+    for _ in 0..effort(5000, 60) {
         let number = rng.borrow_mut().below(300) as u32;
         let key = Liar(census.value(number), rng.clone());
         let end = Liar(census.value(number + 50), rng.clone());
@@ -337,7 +348,7 @@ fn an_order_that_panics_or_lies_breaks_no_memory() {
 #[test]
 fn sets_do_what_those_of_the_standard_library_do() {
     let mut rng = Rng::new("btree set");
-    for _ in 0..200 {
+    for _ in 0..effort(200, 2) {
         let mut values = || (0..rng.below(40)).map(|_| rng.below(50) as u32).collect::<Vec<_>>();
         let (first, second) = (values(), values());
         let (a, b) =

@@ -3,7 +3,7 @@
 use std::collections::VecDeque as Plain;
 
 use super::VecDeque;
-use crate::collections::testing::{Budget, Census, Rng, at_every_allocation};
+use crate::collections::testing::{Budget, Census, Rng, at_every_allocation, effort};
 
 fn steps(rng: &mut Rng, count: usize, census: &Census) {
     let mut queue = VecDeque::new_in(Budget::endless());
@@ -69,7 +69,7 @@ fn steps(rng: &mut Rng, count: usize, census: &Census) {
 fn does_what_the_standard_library_does() {
     let mut rng = Rng::new("deque");
     let census = Census::default();
-    for count in [30, 300, 3000, 3000] {
+    for count in [30, effort(300, 60), effort(3000, 60), effort(3000, 60)] {
         steps(&mut rng, count, &census);
     }
     assert_eq!(census.alive(), 0);
@@ -77,7 +77,7 @@ fn does_what_the_standard_library_does() {
 
 #[test]
 fn a_sorted_queue_is_searched_across_its_seam() {
-    for shift in 0..16 {
+    for shift in (0..16).step_by(effort(1, 5)) {
         let mut queue = VecDeque::with_capacity_in(16, Budget::endless());
         (0..shift).for_each(|_| queue.push_back(0));
         queue.drain(..);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap as Plain, HashSet as PlainSet};
 use std::hash::BuildHasher;
 
 use super::{HashMap, HashSet, Seed};
-use crate::collections::testing::{Budget, Census, Counted, Rng, at_every_allocation};
+use crate::collections::testing::{Budget, Census, Counted, Rng, at_every_allocation, effort};
 
 #[test]
 fn hashes_are_what_they_will_always_be() {
@@ -69,7 +69,7 @@ fn does_what_the_standard_library_does() {
     let mut rng = Rng::new("hash map");
     let census = Census::default();
     for keys in [3, 100, 2000] {
-        steps(&mut rng, keys, 5000, &census);
+        steps(&mut rng, keys, effort(5000, 120), &census);
     }
     assert_eq!(census.alive(), 0);
 }
@@ -135,8 +135,9 @@ fn an_empty_map_of_another_program_is_used_without_looking_at_its_table() {
 
 #[test]
 fn a_map_without_memory_stays_whole() {
+    let count = effort(200, 20) as u32;
     let fill = |map: &mut HashMap<Counted, Counted, Budget>, census: &Census| {
-        (0..200).for_each(|n| drop(map.insert(census.value(n), census.value(n))));
+        (0..count).for_each(|n| drop(map.insert(census.value(n), census.value(n))));
     };
     at_every_allocation(
         |budget, _| HashMap::new_in(budget.clone()),
@@ -155,14 +156,14 @@ fn a_map_without_memory_stays_whole() {
             map.shrink_to_fit();
             map.reserve(1000);
         },
-        |map, _| assert_eq!(map.len(), 100),
+        |map, _| assert_eq!(map.len() as u32, count / 2),
     );
 }
 
 #[test]
 fn sets_do_what_those_of_the_standard_library_do() {
     let mut rng = Rng::new("hash set");
-    for _ in 0..100 {
+    for _ in 0..effort(100, 2) {
         let mut values = || (0..rng.below(40)).map(|_| rng.below(50) as u32).collect::<Vec<_>>();
         let (first, second) = (values(), values());
         let (a, b) = (HashSet::<u32>::from_iter(first.clone()), HashSet::from_iter(second.clone()));
@@ -187,6 +188,8 @@ fn sets_do_what_those_of_the_standard_library_do() {
 #[test]
 fn the_layout_says_where_each_word_is() {
     let text = HashMap::<u64, u32, Budget>::layout();
+    // Without SSE2, as under Miri, hashbrown looks at 8 entries at a time, not at 16.
+    let table = format!("table of 16 in bytes [{}]", effort(288, 280));
     assert!(!text.contains("nowhere"), "{text}");
-    assert!(text.contains("seed at ") && text.contains("table of 16 in bytes [288]"), "{text}");
+    assert!(text.contains("seed at ") && text.contains(&table), "{text}");
 }

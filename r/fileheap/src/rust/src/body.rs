@@ -1,5 +1,6 @@
 //! Bodies: what the ALTREP methods of one R vector read, without asking Rust.
 
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub const DESTROYED: u32 = 2;
 pub const UNDONE: u32 = 4;
 /// Its elements are on R's heap now, the record knows nothing of it.
 pub const DETACHED: u32 = 16;
+/// It goes on to see what its record was before somebody edited that: it has no name any more.
+pub const PARTED: u32 = 32;
 /// Freed with its last body.
 pub const TEMPORARY_BODY: u32 = 8;
 
@@ -44,6 +47,9 @@ pub struct Body {
     pub buffer_count: u64,
     /// One count of the heap's Arc.
     pub heap: *const RHeap,
+    /// C's: R's strings once all were read, and how many chunks of them were before.
+    strings: *const c_void,
+    chunks_read: u64,
     /// What `buffers` points at.
     owned: Vec<Buffer>,
 }
@@ -75,6 +81,8 @@ impl Body {
             buffers: ptr::null(),
             buffer_count: 0,
             heap: Arc::into_raw(heap.clone()),
+            strings: ptr::null(),
+            chunks_read: 0,
             owned: Vec::new(),
         }))
     }
@@ -101,7 +109,13 @@ impl Body {
     /// Nothing of it can be had any more; `why` is DESTROYED or UNDONE.
     pub fn kill(&mut self, why: u32) {
         self.flags = (self.flags | why) & !MUTABLE;
+        self.make_stale();
+    }
+
+    /// What C cached of the contents is to be read again.
+    pub fn make_stale(&mut self) {
         self.epoch += 1;
+        self.strings = ptr::null();
     }
 
     /// Whether its elements are gone.

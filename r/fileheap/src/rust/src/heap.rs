@@ -3,21 +3,16 @@
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
 
 use fileheap_core::catalog::{CatalogView, Memory};
-use fileheap_core::{Durability, ErrorKind, Heap, Keeper, Wait, WriteTxn};
+use fileheap_core::{Heap, Keeper, WriteTxn};
 
-use crate::body::{Body, BodyPointer, MUTABLE, TEMPORARY_BODY, UNDONE};
+use crate::body::{Body, BodyPointer, MUTABLE, PARTED, TEMPORARY_BODY};
 use crate::fault::{Fault, Outcome, Problem, calm, guard};
-use crate::strings;
-use crate::upkeep;
+use crate::spares::Spares;
 
 pub const PERSISTENT: u32 = 1;
 pub const SCRATCH: u32 = 2;
-
-/// Freeing so much is worth a sync of the log, by a thread, so that the space can be used again.
-const FREED_BYTES: u64 = 4 * 1024 * 1024;
 
 /// One open heap file; handles and vectors of R share it.
 pub struct RHeap {
@@ -36,7 +31,11 @@ pub struct State {
     pub released: Vec<u64>,
     /// Records buried by this process that could not be freed yet.
     pub buried: Vec<u64>,
+    /// Extents made ahead.
+    pub spares: Spares,
     pub keeper: Option<Keeper>,
+    /// Records and what became of their old payloads, edited in the open transaction.
+    pub parted: Vec<(u64, u64)>,
     /// Bytes freed by the open transaction.
     pub freed_bytes: u64,
 }
@@ -47,8 +46,16 @@ pub struct Open {
     pub explicit: bool,
     /// Entries that are not left yet.
     pub depth: u32,
-    /// `State::released` and `State::buried` as they were: an abort brings them back.
-    pub before: (Vec<u64>, Vec<u64>),
+    /// What was pending when it began: an abort brings it back.
+    pub before: Before,
+}
+
+/// What is to be done with records, as it was before a transaction.
+#[derive(Default)]
+pub struct Before {
+    pub released: Vec<u64>,
+    pub buried: Vec<u64>,
+    pub spares: Spares,
 }
 
 /// Heaps open in this process.
@@ -71,6 +78,17 @@ impl State {
         let all = self.bodies.get(&id);
         // SAFETY: bodies are taken out of the map before they are freed.
         all.is_some_and(|all| all.iter().any(|body| unsafe { (*body.0).flags & MUTABLE != 0 }))
+    }
+
+    /// Makes bodies of a record bodies of another one, marked with flags.
+    pub fn rename_bodies(&mut self, from: u64, to: u64, flags: u32) {
+        let Some(bodies) = self.bodies.remove(&from) else { return };
+        for body in &bodies {
+            // SAFETY: in the map, so not freed.
+            let body = unsafe { &mut *body.0 };
+            (body.id, body.flags) = (to, body.flags & !PARTED | flags);
+        }
+        self.bodies.entry(to).or_default().extend(bodies);
     }
 
     /// Every live body.
@@ -132,113 +150,6 @@ impl RHeap {
         }
     }
 
-    /// Begins to write unless a transaction is open.
-    fn enter(&self, wait_ms: u32, explicit: bool) -> Outcome<()> {
-        let mut state = self.lock();
-        if let Some(open) = &mut state.open {
-            if explicit {
-                let text = "a transaction is open already: with_transaction() does not nest";
-                return Err(Problem::new("nested", text).at(self.heap.path()));
-            }
-            open.depth += 1;
-            return Ok(());
-        }
-        let wait = Wait::Until(Instant::now() + Duration::from_millis(u64::from(wait_ms)));
-        let begun = match explicit {
-            true => self.heap.begin_write_wait(wait),
-            false => self.heap.begin_tracked(wait),
-        };
-        let txn = begun.map_err(|error| {
-            let pid = match error.kind() {
-                ErrorKind::Busy => self.heap.writer().unwrap_or(0),
-                _ => 0,
-            };
-            Problem::from(error).by(pid)
-        })?;
-        if explicit {
-            for body in state.each_body() {
-                // SAFETY: in the map, so not freed.
-                self.enlist(&txn, unsafe { &*body })?;
-            }
-        }
-        let before = (state.released.clone(), state.buried.clone());
-        state.open = Some(Open { txn, explicit, depth: u32::from(!explicit), before });
-        let done = upkeep::reap(self, &mut state);
-        if done.is_err() {
-            drop(state);
-            self.leave(false, true)?;
-        }
-        done
-    }
-
-    /// Makes the stores of an explicit transaction to a vector atomic.
-    pub fn enlist(&self, txn: &WriteTxn, body: &Body) -> Outcome<()> {
-        if body.flags & MUTABLE == 0 {
-            return Ok(());
-        }
-        for offset in std::iter::once(body.data.cast_const())
-            .chain(body.buffers().iter().map(|buffer| buffer.start.cast_const()))
-            .filter_map(|address| self.heap.adopt(address))
-        {
-            if txn.is_direct(offset)? {
-                txn.enlist(offset)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends what `enter` began; an explicit transaction only if `explicit` says so.
-    fn leave(&self, commit: bool, explicit: bool) -> Outcome<()> {
-        let mut state = self.lock();
-        let is_last = |open: &mut Open| {
-            open.depth = open.depth.saturating_sub(u32::from(!explicit));
-            if open.explicit { explicit } else { explicit || open.depth == 0 }
-        };
-        let Some(open) = state.open.take_if(is_last) else { return Ok(()) };
-        let mut txn = open.txn;
-        let freed_bytes = std::mem::take(&mut state.freed_bytes);
-        if commit {
-            txn.set_durability(match explicit {
-                true => Durability::Power,
-                // Direct extents take no space of which a power cut might bring back the owner.
-                false if freed_bytes >= FREED_BYTES => Durability::Background,
-                false => Durability::Process,
-            });
-            let done = txn.commit();
-            return match done {
-                Ok(_) => Ok(()),
-                Err(error) => self.undone(&mut state, open.before).and(Err(error.into())),
-            };
-        }
-        txn.abort()?;
-        self.undone(&mut state, open.before)
-    }
-
-    /// After an abort: what was to be done is to be done again; bodies follow their records, or
-    /// die with them.
-    fn undone(&self, state: &mut State, before: (Vec<u64>, Vec<u64>)) -> Outcome<()> {
-        state.released.extend(before.0);
-        state.buried = before.1;
-        for body in state.each_body() {
-            // SAFETY: in the map, so not freed.
-            let body = unsafe { &mut *body };
-            let found = self.look(state, |catalog, memory| {
-                let Some(record) = catalog.records().get(body.id)? else { return Ok(None) };
-                let buffers = strings::buffers(self, memory, &record)?;
-                Ok(Some((record, buffers)))
-            })?;
-            match found {
-                Some((record, buffers)) if !body.is_dead() => {
-                    body.aim(self, &record, buffers);
-                    body.epoch += 1;
-                }
-                Some(_) => {}
-                None => body.kill(UNDONE),
-            }
-        }
-        Ok(())
-    }
-
     /// Whether another process has the heap open.
     pub fn is_alone(&self) -> bool {
         self.heap.attached().is_ok_and(|all| all.len() == 1)
@@ -251,6 +162,11 @@ impl Drop for RHeap {
             return;
         }
         heaps().retain(|known| known.strong_count() > 0);
+        {
+            let mut state = self.lock();
+            let spares = state.spares.close();
+            state.released.extend(spares);
+        }
         // Nobody is left to hear of an error: what is not freed now the next opening looks after.
         if self.heap.is_writable() && self.mode == PERSISTENT && self.enter(0, false).is_ok() {
             let _ = self.leave(true, false);
@@ -297,44 +213,6 @@ pub extern "C" fn fh_after_fork() {
         let _ = heap.heap.isolate_child();
         std::mem::forget(heap); // the parent's to close
     }
-}
-
-/// Begins an entry that writes, or a transaction of the user's.
-///
-/// # Safety
-/// As `shared`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fh_enter(
-    heap: *const RHeap,
-    wait_ms: u32,
-    explicit: i32,
-    busy: *mut i32,
-    fault: *mut Fault,
-) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        *busy = 0;
-        guard(fault, || {
-            let done = (*heap).enter(wait_ms, explicit != 0);
-            *busy = i32::from(done.as_ref().is_err_and(Problem::is_busy));
-            done
-        })
-    }
-}
-
-/// Ends it.
-///
-/// # Safety
-/// As `shared`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fh_leave(
-    heap: *const RHeap,
-    commit: i32,
-    explicit: i32,
-    fault: *mut Fault,
-) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe { guard(fault, || (*heap).leave(commit != 0, explicit != 0)) }
 }
 
 /// Makes everything so far survive a power cut.

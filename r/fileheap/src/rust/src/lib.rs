@@ -4,13 +4,20 @@
 //! lock of ours is held while R runs. `src/fileheap.h` declares what is exported here.
 
 mod body;
+mod edit;
+mod entry;
+mod extended;
 mod face;
 mod fault;
+mod find;
 mod heap;
 mod layout;
+mod names;
 mod object;
 mod open;
 mod report;
+mod spares;
 mod strings;
+mod sums;
 mod upkeep;
 mod vector;

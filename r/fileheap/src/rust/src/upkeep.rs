@@ -7,7 +7,7 @@ use crate::face::{change_face, face};
 use crate::fault::Outcome;
 use crate::heap::{RHeap, State};
 use crate::layout::{BUFFER_HEAD, FACE_ROOT, STRSXP, TEMPORARY, VECSXP};
-use crate::{object, strings};
+use crate::{object, spares, strings};
 
 /// Records are looked at in pages of so many.
 const PAGE: usize = 4096;
@@ -58,6 +58,10 @@ fn try_free(heap: &RHeap, state: &mut State, id: u64) -> Outcome<bool> {
     if is_seen {
         return Ok(false);
     }
+    if spares::keep(state, &record)? {
+        return Ok(true);
+    }
+    let txn = state.txn()?;
     txn.catalog().records().remove(id)?;
     count_loose(txn, -1)?;
     free_payload(heap, state, &record)?;
@@ -91,7 +95,7 @@ pub fn reap(heap: &RHeap, state: &mut State) -> Outcome<()> {
         let txn = state.txn()?;
         let found = txn.catalog().view().records().get(id)?;
         let is_ours = |record: &VectorRecord| {
-            record.flags & TEMPORARY != 0 && record.state == RecordState::Committed as u32
+            record.flags & TEMPORARY != 0 && record.state != RecordState::Tombstone as u32
         };
         if found.as_ref().is_some_and(is_ours) && !state.bodies.contains_key(&id) {
             bury(heap, state, id)?;

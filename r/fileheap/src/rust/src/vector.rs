@@ -1,15 +1,16 @@
-//! Vectors: create, find again, take over, edit, destroy.
+//! Vectors: created, destroyed, made to stay.
 
 use std::sync::Arc;
 
 use fileheap_core::catalog::RecordNew;
 use fileheap_core::format::{RECORD_RELOCATABLE, RecordState, VectorRecord};
 
-use crate::body::{Body, MUTABLE, is_direct};
+use crate::body::{Body, MUTABLE};
 use crate::fault::{Fault, Outcome, Problem, guard};
+use crate::find::{body_of, is_bound, live, owner_elsewhere};
 use crate::heap::{RHeap, State, shared};
 use crate::layout::*;
-use crate::{strings, upkeep};
+use crate::{spares, strings, upkeep};
 
 /// Payloads are never empty: a vector of length 0 has an address, too.
 const PAYLOAD_MIN_BYTES: u64 = 64;
@@ -17,9 +18,9 @@ const PAYLOAD_MIN_BYTES: u64 = 64;
 /// How to create; bits of `fh_create`'s argument.
 const ZEROED: u32 = 1;
 const TEMPORARILY: u32 = 2;
-const STORED_TO_LATER: u32 = 4;
+pub const STORED_TO_LATER: u32 = 4;
 
-fn destroyed(heap: &RHeap, id: u64) -> Problem {
+pub fn destroyed(heap: &RHeap, id: u64) -> Problem {
     let text = format!(
         "the heap {} has no vector with record {id} any more: it was destroyed, overwritten or \
          its name was removed",
@@ -29,7 +30,7 @@ fn destroyed(heap: &RHeap, id: u64) -> Problem {
 }
 
 /// Bytes for the elements of a vector, judged before anything is allocated.
-fn payload_bytes(element: u32, length: u64) -> Outcome<u64> {
+pub fn payload_bytes(element: u32, length: u64) -> Outcome<u64> {
     let each = element_bytes(element).ok_or_else(|| {
         Problem::new("type", format!("{element} is no type of vector that a heap can hold"))
     })?;
@@ -41,7 +42,7 @@ fn payload_bytes(element: u32, length: u64) -> Outcome<u64> {
     Ok(bytes.max(PAYLOAD_MIN_BYTES))
 }
 
-fn allocate(state: &mut State, element: u32, length: u64, how: u32) -> Outcome<(u64, u64)> {
+pub fn allocate(state: &mut State, element: u32, length: u64, how: u32) -> Outcome<(u64, u64)> {
     let bytes = payload_bytes(element, length)?;
     let txn = state.txn()?;
     let zeroed = how & ZEROED != 0 || matches!(element, STRSXP | VECSXP);
@@ -58,216 +59,63 @@ fn allocate(state: &mut State, element: u32, length: u64, how: u32) -> Outcome<(
     Ok((offset, bytes))
 }
 
+/// Puts a new vector into spare room that this session has.
+fn settle(state: &mut State, id: u64, new: RecordNew, zeroed: bool) -> Outcome<VectorRecord> {
+    let txn = state.txn()?;
+    let record = txn.catalog().records().update(id, |record| {
+        record.state = new.state as u32;
+        (record.element, record.length) = (new.element, new.length);
+        (record.payload_bytes, record.flags) = (new.payload_bytes, new.flags);
+    })?;
+    let payload = txn.resolve(record.payload_offset);
+    // SAFETY: the spare's extent is at least as long, and nobody else's; a window, so that stores
+    // need no touch.
+    unsafe {
+        if zeroed || new.element == STRSXP {
+            payload.write_bytes(0, new.payload_bytes as usize);
+        }
+        if new.element == STRSXP {
+            strings::make_valid(payload, new.length);
+        }
+    }
+    Ok(record)
+}
+
 fn create(heap: &Arc<RHeap>, element: u32, length: u64, how: u32) -> Outcome<*mut Body> {
     let mut state = heap.lock();
     heap.hold(&mut state)?;
     // Elements of lists are offsets: they change in transactions only.
     let how = if element == VECSXP { how & !STORED_TO_LATER } else { how };
-    let (payload_offset, payload_bytes) = allocate(&mut state, element, length, how)?;
     let temporary = how & TEMPORARILY != 0;
     let direct = how & STORED_TO_LATER != 0;
     let flags = RECORD_RELOCATABLE
         | if temporary { TEMPORARY } else { 0 }
         | if direct { DIRECT } else { 0 };
-    let txn = state.txn()?;
-    let id = txn.catalog().records().add(RecordNew {
+    let mut new = RecordNew {
         generation: 1,
         state: RecordState::Committed,
         element,
         length,
-        payload_offset,
-        payload_bytes,
+        payload_offset: 0,
+        payload_bytes: payload_bytes(element, length)?,
         flags,
         extra: [u64::from(std::process::id()), 0],
-    })?;
-    if temporary {
-        upkeep::count_loose(txn, 1)?;
-    }
-    let record = live(heap, &state, id)?;
-    let mutable = direct || element == VECSXP;
-    body_of(heap, &mut state, &record, mutable)
-}
-
-/// A record that is in use.
-fn live(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
-    let found = heap.look(state, |catalog, _| Ok(catalog.records().get(id)?))?;
-    let usable = |record: &VectorRecord| record.state == RecordState::Committed as u32;
-    found.filter(usable).ok_or_else(|| destroyed(heap, id))
-}
-
-/// A record that may have been buried by others since we looked, and is held for us.
-fn present(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
-    let found = heap.look(state, |catalog, _| Ok(catalog.records().get(id)?))?;
-    let usable = |record: &VectorRecord| record.flags & UNWANTED == 0;
-    found.filter(usable).ok_or_else(|| destroyed(heap, id))
-}
-
-fn body_of(
-    heap: &Arc<RHeap>,
-    state: &mut State,
-    record: &VectorRecord,
-    mutable: bool,
-) -> Outcome<*mut Body> {
-    let is_whole = |memory: fileheap_core::catalog::Memory<'_>| {
-        let needed = payload_bytes(record.element, record.length)?;
-        let bytes = record.payload_bytes.max(needed);
-        memory.slice(record.payload_offset, bytes)?;
-        strings::buffers(heap, memory, record)
     };
-    let buffers = heap.look(state, |_, memory| {
-        let buffers = is_whole(memory)?;
-        Ok(buffers)
-    })?;
-    let body = Body::leak(heap, record, mutable);
-    // SAFETY: made just now.
-    unsafe { (*body).aim(heap, record, buffers) };
-    heap.add_body(state, body);
-    Ok(body)
-}
-
-/// Whether the record is part of something that has a name.
-fn is_bound(record: &VectorRecord) -> bool {
-    record.flags >= ONE_REFERENCE
-}
-
-/// The process that may store to the record, if it is another one and lives.
-fn owner_elsewhere(heap: &RHeap, record: &VectorRecord) -> Outcome<Option<u32>> {
-    let owner = record.extra[0] as u32;
-    let all = heap.heap.attached()?;
-    let lives = all.iter().any(|process| process.pid == owner);
-    Ok((lives && owner != 0 && owner != std::process::id()).then_some(owner))
-}
-
-/// Lets this process store to a record, in the open transaction.
-fn take_over(
-    heap: &Arc<RHeap>,
-    state: &mut State,
-    record: &VectorRecord,
-    is_made_now: bool,
-) -> Outcome<*mut Body> {
-    let explicit = state.open.as_ref().is_some_and(|open| open.explicit);
-    let txn = state.txn()?;
-    // What this transaction made is open for stores as it is.
-    if is_direct(record) && !is_made_now {
-        txn.open_direct(record.payload_offset)?;
-        if record.element == STRSXP && record.extra[1] != 0 {
-            for entry in strings::table(txn.memory(), record.extra[1])? {
-                txn.open_direct(entry.offset)?;
-            }
+    let spare = if direct { spares::take(&mut state, new.payload_bytes)? } else { None };
+    let record = match spare {
+        Some(id) => {
+            upkeep::count_loose(state.txn()?, i64::from(temporary) - 1)?;
+            settle(&mut state, id, new, how & ZEROED != 0)?
         }
-    }
-    let me = u64::from(std::process::id());
-    let record = txn.catalog().records().update(record.id, |record| record.extra[0] = me)?;
-    let body = body_of(heap, state, &record, true)?;
-    if explicit {
-        let open = state.open.as_ref();
-        // SAFETY: made just now.
-        open.map_or(Ok(()), |open| heap.enlist(&open.txn, unsafe { &*body }))?;
-    }
-    Ok(body)
-}
-
-/// What a reference read by R may become: 0 a view, 1 a vector whose stores reach the file,
-/// 2 that is what another vector of this session is.
-fn prospects(heap: &RHeap, id: u64) -> Outcome<i32> {
-    let state = heap.lock();
-    let record = live(heap, &state, id)?;
-    if state.is_edited(id) {
-        return Ok(2);
-    }
-    let storable = is_direct(&record) || record.element == VECSXP;
-    if is_bound(&record) || !storable || !heap.heap.is_writable() {
-        return Ok(0);
-    }
-    Ok(i32::from(owner_elsewhere(heap, &record)?.is_none()))
-}
-
-/// The vector whose stores reach what a name stands for.
-fn edit(heap: &Arc<RHeap>, id: u64) -> Outcome<*mut Body> {
-    let mut state = heap.lock();
-    heap.hold(&mut state)?;
-    let record = live(heap, &state, id)?;
-    if let Some(pid) = owner_elsewhere(heap, &record)? {
-        let text = format!("process {pid} has the vector open to store to it; close it there");
-        return Err(Problem::new("busy", text).at(heap.heap.path()).by(pid));
-    }
-    if state.is_edited(id) {
-        let text = "the vector is being edited in this session already: use that one, or remove \
-                    it and call gc()";
-        return Err(Problem::new("edited", text).at(heap.heap.path()));
-    }
-    if record.element == VECSXP {
-        let text = "expected a vector, found a list: bind its parts by names of their own";
-        return Err(Problem::new("type", text).at(heap.heap.path()));
-    }
-    let has_views = state.bodies.contains_key(&id);
-    if is_direct(&record) && !has_views {
-        return take_over(heap, &mut state, &record, false);
-    }
-    let record = part(heap, &mut state, &record)?;
-    take_over(heap, &mut state, &record, true)
-}
-
-/// Gives a record a direct payload of its own. The old one goes to a record that is buried: who
-/// looks at it, here or elsewhere, goes on to see what it saw.
-fn part(heap: &RHeap, state: &mut State, record: &VectorRecord) -> Outcome<VectorRecord> {
-    let (offset, bytes) = allocate(state, record.element, record.length, STORED_TO_LATER)?;
-    let txn = state.txn()?;
-    // SAFETY: two different live allocations of at least so many bytes.
-    unsafe {
-        let from = txn.resolve(record.payload_offset);
-        std::ptr::copy_nonoverlapping(from, txn.resolve(offset), bytes as usize);
-    }
-    let old = if record.extra[1] == 0 {
-        Vec::new()
-    } else {
-        strings::table(txn.memory(), record.extra[1])?
+        None => {
+            new.payload_offset = allocate(&mut state, element, length, how)?.0;
+            let txn = state.txn()?;
+            let id = txn.catalog().records().add(new)?;
+            upkeep::count_loose(txn, i64::from(temporary))?;
+            live(heap, &state, id)?
+        }
     };
-    let mut table = 0;
-    if !old.is_empty() {
-        let table_bytes = TABLE_HEAD + old.len() as u64 * size_of::<BufferEntry>() as u64;
-        table = txn.alloc_zeroed(table_bytes, 16)?;
-        for (index, entry) in (0..).zip(&old) {
-            let copy = txn.alloc_direct(entry.bytes, false)?.offset;
-            let slot = table + TABLE_HEAD + index * size_of::<BufferEntry>() as u64;
-            // SAFETY: allocations of that length; the slot lies in the new table.
-            unsafe {
-                let from = txn.resolve(entry.offset);
-                std::ptr::copy_nonoverlapping(from, txn.resolve(copy), entry.bytes as usize);
-                let entry = BufferEntry { offset: copy, bytes: entry.bytes };
-                txn.resolve(slot).cast::<BufferEntry>().write(entry);
-            }
-        }
-        let count = old.len() as u64;
-        // SAFETY: the head of the new table.
-        unsafe { txn.resolve(table).cast::<[u64; 2]>().write([count, count]) };
-        txn.touch(table, table_bytes);
-    }
-    let buried = txn.catalog().records().add(RecordNew {
-        generation: record.generation,
-        state: RecordState::Committed,
-        element: record.element,
-        length: record.length,
-        payload_offset: record.payload_offset,
-        payload_bytes: record.payload_bytes,
-        flags: record.flags & (DIRECT | RECORD_RELOCATABLE),
-        extra: record.extra,
-    })?;
-    let changed = txn.catalog().records().update(record.id, |record| {
-        record.payload_offset = offset;
-        record.payload_bytes = bytes;
-        record.flags |= DIRECT;
-        record.extra[1] = table;
-    })?;
-    if let Some(views) = state.bodies.remove(&record.id) {
-        for view in &views {
-            // SAFETY: in the map, so not freed.
-            unsafe { (*view.0).id = buried };
-        }
-        state.bodies.insert(buried, views);
-    }
-    upkeep::bury(heap, state, buried)?;
-    Ok(changed)
+    body_of(heap, &mut state, &record, direct || element == VECSXP)
 }
 
 /// Frees a vector by its owner's wish.
@@ -314,62 +162,6 @@ pub unsafe extern "C" fn fh_create(
     unsafe {
         guard(fault, || {
             *body = create(&shared(heap), element, length, how)?;
-            Ok(())
-        })
-    }
-}
-
-/// What a reference may become; see `prospects`.
-///
-/// # Safety
-/// As `fh_create`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fh_prospects(
-    heap: *const RHeap,
-    id: u64,
-    result: *mut i32,
-    fault: *mut Fault,
-) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(fault, || {
-            *result = prospects(&shared(heap), id)?;
-            Ok(())
-        })
-    }
-}
-
-/// A vector by its record: to be looked at (0), taken over (1), edited (2), or looked at as
-/// part of an object found by its name (3). For 1 and 2 a transaction is entered.
-///
-/// # Safety
-/// As `fh_create`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fh_vector(
-    heap: *const RHeap,
-    id: u64,
-    purpose: i32,
-    body: *mut *mut Body,
-    fault: *mut Fault,
-) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(fault, || {
-            let heap = shared(heap);
-            if purpose == 2 {
-                *body = edit(&heap, id)?;
-                return Ok(());
-            }
-            let mut state = heap.lock();
-            heap.hold(&mut state)?;
-            let record = match purpose {
-                3 => present(&heap, &state, id)?,
-                _ => live(&heap, &state, id)?,
-            };
-            *body = match purpose {
-                1 => take_over(&heap, &mut state, &record, false)?,
-                _ => body_of(&heap, &mut state, &record, false)?,
-            };
             Ok(())
         })
     }

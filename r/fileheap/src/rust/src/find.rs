@@ -1,0 +1,163 @@
+//! Finding: from a record to a vector that is looked at, taken over, or edited.
+
+use std::sync::Arc;
+
+use fileheap_core::format::{RecordState, VectorRecord};
+
+use crate::body::{Body, is_direct};
+use crate::edit::edit;
+use crate::fault::{Fault, Outcome, guard};
+use crate::heap::{RHeap, State, shared};
+use crate::layout::*;
+use crate::strings;
+use crate::vector::{destroyed, payload_bytes};
+
+/// A record that is in use.
+pub fn live(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
+    let found = heap.look(state, |catalog, _| Ok(catalog.records().get(id)?))?;
+    let usable = |record: &VectorRecord| record.state == RecordState::Committed as u32;
+    found.filter(usable).ok_or_else(|| destroyed(heap, id))
+}
+
+/// A record that may have been buried by others since we looked, and is held for us.
+fn present(heap: &RHeap, state: &State, id: u64) -> Outcome<VectorRecord> {
+    let found = heap.look(state, |catalog, _| Ok(catalog.records().get(id)?))?;
+    let usable = |record: &VectorRecord| record.flags & UNWANTED == 0;
+    found.filter(usable).ok_or_else(|| destroyed(heap, id))
+}
+
+pub fn body_of(
+    heap: &Arc<RHeap>,
+    state: &mut State,
+    record: &VectorRecord,
+    mutable: bool,
+) -> Outcome<*mut Body> {
+    let is_whole = |memory: fileheap_core::catalog::Memory<'_>| {
+        let needed = payload_bytes(record.element, record.length)?;
+        let bytes = record.payload_bytes.max(needed);
+        memory.slice(record.payload_offset, bytes)?;
+        strings::buffers(heap, memory, record)
+    };
+    let buffers = heap.look(state, |_, memory| {
+        let buffers = is_whole(memory)?;
+        Ok(buffers)
+    })?;
+    let body = Body::leak(heap, record, mutable);
+    // SAFETY: made just now.
+    unsafe { (*body).aim(heap, record, buffers) };
+    heap.add_body(state, body);
+    Ok(body)
+}
+
+/// Whether the record is part of something that has a name.
+pub fn is_bound(record: &VectorRecord) -> bool {
+    record.flags >= ONE_REFERENCE
+}
+
+/// The process that may store to the record, if it is another one and lives.
+pub fn owner_elsewhere(heap: &RHeap, record: &VectorRecord) -> Outcome<Option<u32>> {
+    let owner = record.extra[0] as u32;
+    let all = heap.heap.attached()?;
+    let lives = all.iter().any(|process| process.pid == owner);
+    Ok((lives && owner != 0 && owner != std::process::id()).then_some(owner))
+}
+
+/// Lets this process store to a record, in the open transaction.
+pub fn take_over(
+    heap: &Arc<RHeap>,
+    state: &mut State,
+    record: &VectorRecord,
+    is_made_now: bool,
+) -> Outcome<*mut Body> {
+    let explicit = state.open.as_ref().is_some_and(|open| open.explicit);
+    let txn = state.txn()?;
+    // What this transaction made is open for stores as it is.
+    if is_direct(record) && !is_made_now {
+        txn.open_direct(record.payload_offset)?;
+        if record.element == STRSXP && record.extra[1] != 0 {
+            for entry in strings::table(txn.memory(), record.extra[1])? {
+                txn.open_direct(entry.offset)?;
+            }
+        }
+    }
+    let me = u64::from(std::process::id());
+    let record = txn.catalog().records().update(record.id, |record| record.extra[0] = me)?;
+    let body = body_of(heap, state, &record, true)?;
+    if explicit {
+        let open = state.open.as_ref();
+        // SAFETY: made just now.
+        open.map_or(Ok(()), |open| heap.enlist(&open.txn, unsafe { &*body }))?;
+    }
+    Ok(body)
+}
+
+/// What a reference read by R may become: 0 a view, 1 a vector whose stores reach the file,
+/// 2 that is what another vector of this session is.
+fn prospects(heap: &RHeap, id: u64) -> Outcome<i32> {
+    let state = heap.lock();
+    let record = live(heap, &state, id)?;
+    if state.is_edited(id) {
+        return Ok(2);
+    }
+    let storable = is_direct(&record) || record.element == VECSXP;
+    if is_bound(&record) || !storable || !heap.heap.is_writable() {
+        return Ok(0);
+    }
+    Ok(i32::from(owner_elsewhere(heap, &record)?.is_none()))
+}
+
+/// What a reference may become; see `prospects`.
+///
+/// # Safety
+/// As `fh_create`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_prospects(
+    heap: *const RHeap,
+    id: u64,
+    result: *mut i32,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            *result = prospects(&shared(heap), id)?;
+            Ok(())
+        })
+    }
+}
+
+/// A vector by its record: to be looked at (0), taken over (1), edited (2), or looked at as
+/// part of an object found by its name (3). For 1 and 2 a transaction is entered.
+///
+/// # Safety
+/// As `fh_create`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_vector(
+    heap: *const RHeap,
+    id: u64,
+    purpose: i32,
+    body: *mut *mut Body,
+    fault: *mut Fault,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            let heap = shared(heap);
+            if purpose == 2 {
+                *body = edit(&heap, id)?;
+                return Ok(());
+            }
+            let mut state = heap.lock();
+            heap.hold(&mut state)?;
+            let record = match purpose {
+                3 => present(&heap, &state, id)?,
+                _ => live(&heap, &state, id)?,
+            };
+            *body = match purpose {
+                1 => take_over(&heap, &mut state, &record, false)?,
+                _ => body_of(&heap, &mut state, &record, false)?,
+            };
+            Ok(())
+        })
+    }
+}
