@@ -19,7 +19,7 @@ typedef struct {
     int left;
 } copy_job;
 
-static const void *elements(SEXP x, size_t *size) {
+const void *fh_elements(SEXP x, size_t *size) {
     switch (TYPEOF(x)) {
     case LGLSXP: *size = sizeof(int); return LOGICAL_RO(x);
     case INTSXP: *size = sizeof(int); return INTEGER_RO(x);
@@ -83,7 +83,7 @@ static void leave_on_error(void *data, Rboolean jump) {
 /* A vector of the heap with the elements of `from`, without attributes. */
 SEXP C_copy_in(SEXP handle, SEXP from, SEXP temporary, SEXP named) {
     copy_job job = {fh_heap_of(handle), from, R_NilValue, NULL, 0, 0, 0};
-    job.elements = elements(from, &job.size); /* before the entry: it may run code of R */
+    job.elements = fh_elements(from, &job.size); /* before the entry: it may run code of R */
     job.how = Rf_asLogical(temporary) ? FH_TEMPORARILY : 0;
     if (!Rf_asLogical(named)) {
         job.how |= FH_STORED_TO_LATER;

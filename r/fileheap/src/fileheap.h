@@ -123,6 +123,10 @@ void fh_path(const fh_heap *heap, char *to, uint64_t room);
 int fh_records(const fh_heap *heap, uint64_t after, fh_record *to, uint64_t room, uint64_t *count,
                fh_fault *fault);
 int fh_check(const fh_heap *heap, char *text, uint64_t room, uint64_t *count, fh_fault *fault);
+int fh_share(const fh_heap *heap, uint64_t id, fh_body **body, fh_fault *fault);
+int fh_holders(const fh_heap *heap, int32_t *to, uint64_t room, uint64_t *count, fh_fault *fault);
+int fh_mutualinfo(const double *x, const double *y, uint64_t length, uint32_t x_levels,
+                  uint32_t y_levels, double eps, double *result, fh_fault *fault);
 int fh_column_sums(const fh_block *block, fh_fault *fault);
 uint64_t fh_row_state_bytes(void);
 int fh_row_add(const fh_block *block, fh_fault *fault);
@@ -201,6 +205,17 @@ int fh_is_string(SEXP x);
 int fh_is_list(SEXP x);
 /* Stores an element of a character vector that is mutable or being filled; enters if it must. */
 void fh_put_string(fh_body *body, R_xlen_t index, SEXP value);
+
+/* ---- altrep_slice.c ---- */
+
+void fh_register_slices(DllInfo *dll);
+/* A vector over `length` elements of `parent`, which lie at `start`. */
+SEXP fh_new_slice(SEXP parent, const void *start, R_xlen_t length);
+
+/* ---- copy.c ---- */
+
+/* Where a vector's elements lie, and the size of one; NULL for strings; an error for no vector. */
+const void *fh_elements(SEXP x, size_t *size);
 
 /* ---- serialize.c ---- */
 

@@ -10,7 +10,9 @@
     X(info, 1) X(runtime_of, 1) X(is_in, 2) X(set_attribute, 3) X(bind, 3) X(find, 2) X(load, 2)   \
     X(unbind, 2) X(names, 1) X(panic, 0)                                                \
     X(view, 1) X(piece, 3) X(put, 5) X(gather, 2) X(cumulate, 3) X(cumulative_state, 1)                       \
-    X(column_sums, 4) X(row_state, 1) X(row_add, 4) X(row_end, 5)
+    X(column_sums, 4) X(row_state, 1) X(row_add, 4) X(row_end, 5) \
+    X(slice, 4) X(rows, 4) X(store, 3) X(shared, 3) X(promote, 1) X(holders, 1) X(mutualinfo, 5) \
+    X(hurry, 1)
 
 #define ARGS_0 (void)
 #define ARGS_1 (SEXP)
@@ -34,5 +36,6 @@ attribute_visible void R_init_fileheap(DllInfo *dll) {
     fh_register_numbers(dll);
     fh_register_strings(dll);
     fh_register_lists(dll);
+    fh_register_slices(dll);
     fh_register_callables();
 }

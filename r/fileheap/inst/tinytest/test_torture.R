@@ -107,3 +107,18 @@ if (getRversion() >= "4.3") {
 }
 options(old)
 expect_true(is_clean(rt))
+
+# Slices, rows, stores in place and shared vectors.
+shared <- local({
+  heap <- new_heap()
+  heap[["m"]] <- matrix(as.double(1:6000), 1000)
+  out <- create_fmalloc_vector("numeric", 6, heap)
+  m <- heap[["m"]]
+  gctorture(TRUE)
+  on.exit(gctorture(FALSE))
+  for (j in 1:6) .Call(fileheap:::C_store, out, j - 1, sum(.Call(fileheap:::C_slice, m, (j - 1) * 1000, 1000, NULL)))
+  row <- .Call(fileheap:::C_slice, .Call(fileheap:::C_rows, m, 1000, 9, 1), 0, 6, letters[1:6])
+  list(out = out + 0, row = row)
+})
+expect_identical(shared$out, colSums(matrix(as.double(1:6000), 1000)))
+expect_identical(shared$row, setNames(c(10, 1010, 2010, 3010, 4010, 5010), letters[1:6]))

@@ -1,0 +1,172 @@
+# memApply and memLapply: a function of each column, row or element, by workers that share the data.
+
+memApply <- function(X, MARGIN, FUN, NAMESPACE = NULL, CLUSTER = NULL, VARS = NULL,
+                     MAX.CORES = NULL, ..., OUT = NULL, SIMPLIFY = FALSE, SEED = NULL,
+                     PROGRESS = NULL) {
+  fun <- match.fun(FUN)
+  if (!is.numeric(MARGIN) || length(MARGIN) != 1L || !MARGIN %in% 1:2) {
+    fail("invalid_argument", "expected for MARGIN 1 (rows) or 2 (columns); found ", brief(MARGIN))
+  }
+  x <- subject_of(X, NAMESPACE)
+  if (is.data.frame(x$look)) x <- list(look = as.matrix(x$look), token = NULL)
+  if (length(dim(x$look)) != 2L) {
+    fail("dim", "expected a matrix; found ", brief(class(x$look)), " with ",
+         length(dim(x$look)), " dimensions", fields = list(expected = 2, found = dim(x$look)))
+  }
+  kind <- if (MARGIN == 1) "rows" else "columns"
+  done <- share_work(x, kind, dim(x$look)[[MARGIN]], dimnames(x$look)[[MARGIN]], fun, list(...),
+                     NAMESPACE, CLUSTER, VARS, MAX.CORES, OUT, SEED, PROGRESS)
+  if (!is.null(OUT)) return(invisible(OUT))
+  if (as_flag(SIMPLIFY, "SIMPLIFY")) return(simplified(done, dimnames(x$look)[MARGIN]))
+  names(done) <- dimnames(x$look)[[MARGIN]]
+  done
+}
+
+memLapply <- function(X, FUN, NAMESPACE = NULL, CLUSTER = NULL, VARS = NULL, MAX.CORES = NULL,
+                      ..., OUT = NULL, SIMPLIFY = FALSE, SEED = NULL, PROGRESS = NULL) {
+  fun <- match.fun(FUN)
+  x <- subject_of(X, NAMESPACE)
+  if (!is.vector(x$look) || is.object(x$look)) {
+    if (is.object(x$look) && !is.data.frame(x$look)) x$token <- NULL
+    x$look <- as.list(x$look)
+  }
+  done <- share_work(x, "elements", length(x$look), names(x$look), fun, list(...), NAMESPACE,
+                     CLUSTER, VARS, MAX.CORES, OUT, SEED, PROGRESS)
+  if (!is.null(OUT)) return(invisible(OUT))
+  names(done) <- names(x$look)
+  if (as_flag(SIMPLIFY, "SIMPLIFY")) simplify2array(done, higher = FALSE) else done
+}
+
+# What to work on: a view of it here, and what stands for it if it is shared already.
+subject_of <- function(X, namespace) {
+  is_name <- !is.null(namespace) && is.character(X) && length(X) == 1L && is.null(dim(X))
+  if (!is_name) return(list(look = X, token = NULL))
+  token <- variable_token(namespace, X)
+  list(look = load_variable(find_space(namespace), X), token = token)
+}
+
+variable_token <- function(namespace, name) {
+  structure(list(token = memToken(namespace), name = name), class = "fileheap_variable")
+}
+
+# As apply() would.
+simplified <- function(results, dimnames) {
+  frame <- array(seq_along(results), length(results), dimnames)
+  if (!length(results)) return(results)
+  apply(frame, 1L, function(i) results[[i]])
+}
+
+share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, vars, core_count,
+                       out, seed, progress) {
+  out_token <- if (!is.null(out)) as_out(out, count)
+  if (count == 0) return(list())
+  streams <- make_streams(seed, count)
+  backend <- backend_of(cluster, core_count, count)
+  is_over <- FALSE
+  if (isTRUE(backend$is_own)) on.exit(end_cluster(backend, at_once = !is_over))
+  cargo <- new_cargo(backend$is_repeated)
+  on.exit(drop_cargo(cargo), add = TRUE)
+  is_forked <- backend$kind == "fork"
+  moved <- if (is_forked) list(fun = fun) else ship_function(cargo, fun)
+  job <- list(id = new_base(), kind = kind, count = count, fun = moved$fun, around = moved$vars,
+              into = moved$into,
+              extra = lapply(extra, function(it) if (is_forked) it else ship(cargo, it)),
+              vars = ship_vars(cargo, vars, namespace), streams = streams, out = out_token)
+  job$x <- if (!is.null(x$token)) x$token else if (is_forked) x$look else ship(cargo, x$look)
+  job$is_forked <- is_forked
+  job$closing <- cargo_paths(cargo)
+  job$bytes <- cargo$bytes
+  bar <- progress_bar(progress, count)
+  on.exit(bar(NA, NA), add = TRUE)
+  collector <- new_collector(count, names, bar)
+  run_job(backend, job, collector)
+  is_over <- !length(collector$failures)
+  pass_warnings(collector$warnings, names)
+  if (!is_over) raise_failure(collector$failures, names)
+  collector$values
+}
+
+# The vector for the results, as the workers are to find it.
+as_out <- function(out, count) {
+  told <- .Call(C_info, out)
+  if (is.null(told) || !told$mutable) {
+    fail("read_only", "OUT has to be a vector or matrix that is shared for writing: make it with ",
+         "create_fmalloc_matrix(), or register it with writable = TRUE and retrieve a view with ",
+         "writable = TRUE")
+  }
+  if (count > 0 && length(out) %% count != 0) {
+    fail("length", "expected for OUT a length that is a multiple of ", count, "; found ",
+         length(out), fields = list(expected = count, found = length(out)))
+  }
+  record_token(out, keep_attributes = FALSE)
+}
+
+# VARS: a list of values, or names of variables of the namespace.
+ship_vars <- function(cargo, vars, namespace) {
+  if (is.null(vars)) return(list())
+  if (is.character(vars)) {
+    if (is.null(namespace)) {
+      fail("invalid_argument", "VARS are names of variables, but there is no NAMESPACE to look ",
+           "them up in")
+    }
+    space <- find_space(namespace)
+    missing <- setdiff(vars, space_names(space))
+    if (length(missing)) no_variable(space, missing)
+    return(stats::setNames(lapply(vars, function(name) variable_token(namespace, name)), vars))
+  }
+  if (!is.list(vars) || is.null(names(vars)) || any(!nzchar(names(vars)))) {
+    fail("invalid_argument", "expected for VARS a list whose parts have names, or names of ",
+         "registered variables; found ", brief(vars))
+  }
+  lapply(vars, function(value) ship(cargo, value))
+}
+
+element_text <- function(index, names) {
+  name <- if (!is.na(index) && length(names) >= index) names[[index]]
+  paste0("element ", index, if (length(name) && nzchar(name)) paste0(" (\"", name, "\")"))
+}
+
+raise_failure <- function(failures, names) {
+  order <- order(vapply(failures, function(it) as.numeric(it$index), 0))
+  first <- failures[[order[[1L]]]]
+  fields <- list(index = first$index, name = if (!is.na(first$index)) names[first$index],
+                 worker_message = first$message, worker_call = first$call,
+                 worker_class = first$class, pid = first$pid, failures = failures[order])
+  if (isTRUE(first$is_lost)) {
+    fail("worker", first$message, ", on elements ", first$index, " to ", first$to,
+         ": their results are lost", fields = fields)
+  }
+  if (is.na(first$index)) {
+    fail("worker", "a worker could not begin: ", first$message, fields = fields)
+  }
+  fail("fun", "FUN failed for ", element_text(first$index, names), ": ", first$message,
+       if (!is.null(first$call)) paste0(", in ", first$call), fields = fields)
+}
+
+pass_warnings <- function(warnings, names) {
+  for (it in utils::head(warnings, warnings_max)) {
+    warning(structure(class = c("fileheap_warning", "warning", "condition"),
+                      list(message = paste0(element_text(it$index, names), ": ", it$message),
+                           call = NULL, index = it$index)))
+  }
+}
+
+# A function of done and count; NA ends it. Of its own accord it appears after two seconds.
+progress_bar <- function(progress, count) {
+  if (is.function(progress)) return(function(done, count) if (!is.na(done)) progress(done, count))
+  wanted <- if (is.null(progress)) interactive() else as_flag(progress, "PROGRESS")
+  if (!wanted) return(function(done, count) NULL)
+  bar <- NULL
+  began <- Sys.time()
+  wait <- if (is.null(progress)) 2 else 0
+  function(done, count) {
+    if (is.na(done)) {
+      if (!is.null(bar)) close(bar)
+      return(invisible())
+    }
+    if (is.null(bar) && Sys.time() - began >= wait && done < count) {
+      bar <<- utils::txtProgressBar(0, count, style = 3, file = stderr())
+    }
+    if (!is.null(bar)) utils::setTxtProgressBar(bar, done)
+  }
+}

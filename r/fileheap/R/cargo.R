@@ -1,0 +1,213 @@
+# Cargo: what one call sends to its workers. Data goes through a heap, and a token in its stead.
+
+# What is so small is not larger than a token.
+by_value_bytes <- 1024
+# Smaller data goes through one heap that the session keeps while a cluster is used again and again.
+session_heap_bytes <- 1024^2
+# Attributes of so few bytes travel with a token.
+token_bytes <- 2048
+
+new_cargo <- function(is_repeated) {
+  cargo <- new.env(parent = emptyenv())
+  cargo$is_repeated <- is_repeated
+  cargo$heaps <- list()  # made for this call
+  cargo$names <- character() # bound in the session's heap
+  cargo$held <- list()
+  cargo$bytes <- 0
+  cargo
+}
+
+# A value, or what stands for it.
+ship <- function(cargo, x) {
+  if (is_file_backed(x)) {
+    cargo$held <- c(cargo$held, list(x))
+    if (utils::object.size(attributes(x)) <= token_bytes) return(record_token(x))
+    bare <- record_token(x, keep_attributes = FALSE)
+    return(structure(list(bare = bare, attributes = ship(cargo, attributes(x))),
+                     class = "fileheap_dressed"))
+  }
+  if (isS4(x) || !(is.atomic(x) || is.list(x)) || is.null(x)) return(x)
+  bytes <- as.numeric(utils::object.size(x))
+  if (bytes <= by_value_bytes) return(x)
+  cargo$bytes <- cargo$bytes + bytes
+  in_cargo_heap(cargo, bytes, function(runtime) put_cargo(cargo, x, runtime))
+}
+
+# Lists of small things are one vector of bytes: what they consist of is not worth a place each.
+is_fine_grained <- function(x) {
+  is.list(x) && length(x) > 0L && max(lengths(x, use.names = FALSE)) <= 256L &&
+    utils::object.size(x) <= 4096 * max(16, length(x))
+}
+
+# Returns what stands for the value.
+put_cargo <- function(cargo, x, runtime) {
+  if (is_fine_grained(x)) {
+    bytes <- put_cargo(cargo, serialize(x, NULL, xdr = FALSE), runtime)
+    return(structure(list(bytes = bytes), class = "fileheap_packed"))
+  }
+  is_plain <- is.atomic(x) && utils::object.size(attributes(x)) <= token_bytes
+  if (is_plain) {
+    copy <- .Call(C_copy_in, runtime, x, TRUE, TRUE)
+    cargo$held <- c(cargo$held, list(copy))
+    token <- record_token(copy, keep_attributes = FALSE)
+    token["attributes"] <- list(attributes(x))
+    return(token)
+  }
+  name <- paste0("cargo", length(cargo$names) + 1L)
+  .Call(C_bind, runtime, name, shared_form(x, runtime, FALSE, link = TRUE))
+  cargo$held <- c(cargo$held, list(x))
+  cargo$names <- c(cargo$names, name)
+  heap <- as_heap(runtime)
+  structure(list(path = heap$path, uuid = heap$uuid, name = name), class = "fileheap_named")
+}
+
+in_cargo_heap <- function(cargo, bytes, store) {
+  if (cargo$is_repeated && bytes < session_heap_bytes) {
+    return(tryCatch(store(session_heap()), fileheap_error_disk_full = function(e) {
+      own_cargo_heap(cargo, bytes, store)
+    }))
+  }
+  for (heap in cargo$heaps) {
+    if (!has_room(heap$path, bytes)) next
+    stored <- tryCatch(store(heap$runtime), fileheap_error_disk_full = function(e) NULL)
+    if (!is.null(stored)) return(stored)
+  }
+  own_cargo_heap(cargo, bytes, store)
+}
+
+own_cargo_heap <- function(cargo, bytes, store) {
+  made <- make_shared(bytes, store)
+  cargo$heaps <- c(cargo$heaps, list(made[c("runtime", "path")]))
+  made$value
+}
+
+session_heap <- function() {
+  state <- shared_state()
+  if (is.null(state$session_heap)) {
+    state$session_heap <- make_shared(0, function(runtime) NULL)
+  }
+  state$session_heap$runtime
+}
+
+# Space that workers may still look at is not used again: a new heap is cheaper than a large one.
+session_heap_limit_bytes <- 32 * 1024^2
+
+close_session_heap <- function() {
+  state <- shared_state()
+  heap <- state$session_heap
+  if (is.null(heap)) return(invisible())
+  remove_shared(heap$path)
+  if (.Call(C_is_open, heap$runtime)) .Call(C_close, heap$runtime)
+  state$session_heap <- NULL
+  invisible()
+}
+
+# After a call, however it ended: nothing of it stays.
+drop_cargo <- function(cargo) {
+  cargo$held <- list()
+  for (heap in cargo$heaps) {
+    remove_shared(heap$path)
+    if (.Call(C_is_open, heap$runtime)) .Call(C_close, heap$runtime)
+  }
+  heap <- shared_state()$session_heap
+  if (!is.null(heap)) {
+    for (name in intersect(cargo$names, .Call(C_names, heap$runtime))) {
+      .Call(C_unbind, heap$runtime, name)
+    }
+    if (isTRUE(file.size(heap$path) > session_heap_limit_bytes)) close_session_heap()
+  }
+  invisible()
+}
+
+# Files of the heaps made for a call: workers let go of them when it is over.
+cargo_paths <- function(cargo) vapply(cargo$heaps, function(heap) heap$path, "")
+
+# In a worker: what stands for a value gives it.
+open_cargo <- function(x) {
+  if (inherits(x, "fileheap_link")) return(resolve_record(x))
+  if (inherits(x, "fileheap_dressed")) {
+    return(set_attributes(resolve_record(x$bare), open_cargo(x$attributes)))
+  }
+  if (inherits(x, "fileheap_packed")) return(unserialize(open_cargo(x$bytes)))
+  if (inherits(x, "fileheap_named")) {
+    heap <- list(runtime = attach_own_or_other(x$path, x$uuid), path = x$path)
+    return(load_variable(list(name = x$path, heaps = list(heap)), x$name))
+  }
+  if (inherits(x, "fileheap_variable")) {
+    return(load_variable(find_space(x$token), x$name))
+  }
+  x
+}
+
+# A variable of more bytes is not sent along with a function that it surrounds.
+heavy_bytes <- 64 * 1024
+
+# A function without the large variables that its environment happens to hold: those that it
+# mentions are shared instead, the others stay behind. Returns it, the shared ones by name, and
+# the environment that the worker puts them into.
+ship_function <- function(cargo, fun) {
+  fun <- without_source(fun)
+  unchanged <- list(fun = fun, vars = list(), into = NULL)
+  if (is.primitive(fun)) return(unchanged)
+  found <- enclosed(fun)
+  is_heavy <- vapply(found$values, function(value) {
+    (is.atomic(value) || is.list(value)) && utils::object.size(value) > heavy_bytes
+  }, NA)
+  if (!any(is_heavy)) return(unchanged)
+  mentioned <- mentions(fun, found$values)
+  is_mentioned <- names(found$values) %in% mentioned
+  # What is not atomic may lead to heavy ones in its turn.
+  is_small <- vapply(found$values, function(value) {
+    is.atomic(value) && utils::object.size(value) <= by_value_bytes
+  }, NA)
+  kept <- found$values[!is_heavy & (is_mentioned | is_small)]
+  light <- list2env(kept, parent = found$top)
+  moved <- function(f) {
+    inside <- is.function(f) && !is.primitive(f) &&
+      any(vapply(found$environments, identical, NA, environment(f)))
+    if (inside) environment(f) <- light
+    without_source(f)
+  }
+  for (name in names(kept)) assign(name, moved(kept[[name]]), envir = light)
+  heavy <- found$values[is_heavy & is_mentioned]
+  list(fun = moved(fun), vars = lapply(heavy, function(value) ship(cargo, value)), into = light)
+}
+
+# The text that a function was parsed from can be longer than all else that is sent.
+without_source <- function(f) {
+  if (is.function(f) && !is.null(attr(f, "srcref"))) utils::removeSource(f) else f
+}
+
+# The names that a function uses, and those that the functions among them use.
+mentions <- function(fun, values) {
+  seen <- character()
+  waiting <- list(fun)
+  while (length(waiting)) {
+    at <- waiting[[1L]]
+    waiting <- waiting[-1L]
+    if (is.primitive(at)) next
+    new <- setdiff(c(all.names(body(at)), unlist(lapply(formals(at), all.names))), seen)
+    seen <- c(seen, new)
+    waiting <- c(waiting, Filter(is.function, values[intersect(new, names(values))]))
+  }
+  seen
+}
+
+# The variables around a function, up to the global environment or a namespace.
+enclosed <- function(fun) {
+  at <- environment(fun)
+  values <- environments <- list()
+  is_top <- function(env) {
+    identical(env, globalenv()) || identical(env, baseenv()) || identical(env, emptyenv()) ||
+      isNamespace(env) || !is.null(attr(env, "name"))
+  }
+  while (!is_top(at)) {
+    for (name in setdiff(ls(at, all.names = TRUE, sorted = FALSE), c(names(values), "..."))) {
+      value <- tryCatch(list(get(name, at, inherits = FALSE)), error = function(e) NULL)
+      if (!is.null(value)) values[name] <- value
+    }
+    environments <- c(environments, list(at))
+    at <- parent.env(at)
+  }
+  list(values = values, environments = environments, top = at)
+}

@@ -1,0 +1,227 @@
+# Jobs: what a worker is told once in a call, and how it works on a chunk of the elements.
+
+# Runs in a worker. The result is data, also if something failed: nothing is lost on the way. It
+# covers fewer elements than were asked for if `seconds` are over; the job then goes on.
+run_chunk <- function(id, job, from, to, last, seconds) {
+  state <- shared_state()
+  failure <- NULL
+  if (!is.null(job)) {
+    begun <- tryCatch(begin_job(job), error = identity)
+    if (inherits(begun, "error")) failure <- told_failure(begun, NA)
+    else state$jobs[[id]] <- begun
+    begun <- NULL # the job is to be collected when it ends
+  }
+  result <- if (is.null(failure)) work(state$jobs[[id]], from, to, seconds)
+            else list(failure = failure, to = to)
+  result$has_ended <- last && (result$to == to || !is.null(result$failure))
+  if (result$has_ended) end_job(id)
+  c(list(id = id, from = from, pid = Sys.getpid()), result)
+}
+
+# By this a cluster's worker finds the function in its own copy of the package.
+chunk_entry <- function(...) run_chunk(...)
+
+end_job <- function(id) {
+  state <- shared_state()
+  worker <- state$jobs[[id]]
+  state$jobs[[id]] <- NULL
+  for (path in worker$job$closing) detach_heap(path)
+  # The pages of what was shared are free when the last vector over them is collected.
+  is_large <- !is.null(worker) && worker$bytes > session_heap_limit_bytes
+  worker <- NULL
+  if (is_large) {
+    gc(FALSE)
+    forget_attached()
+  }
+}
+
+begin_job <- function(job) {
+  x <- open_cargo(job$x)
+  list(job = job, element = element_of(x, job), one = caller_of(job),
+       out = if (!is.null(job$out)) resolve_record(job$out, writable = TRUE),
+       bytes = if (job$is_forked) 0 else max(job$bytes, as.numeric(utils::object.size(x))))
+}
+
+# A function that gives an element by its number.
+element_of <- function(x, job) {
+  if (job$kind == "elements") {
+    if (!is.vector(x) || is.object(x)) x <- as.list(x)
+    return(if (is.list(x)) function(i) .subset2(x, i) else function(i) x[[i]])
+  }
+  rows <- nrow(x)
+  columns <- ncol(x)
+  is_number <- typeof(x) %in% c("logical", "integer", "double", "complex", "raw")
+  names <- if (job$kind == "columns") rownames(x) else colnames(x)
+  if (!is_number) {
+    return(if (job$kind == "columns") function(i) as_element_of(x[, i], names)
+           else function(i) as_element_of(x[i, ], names))
+  }
+  if (job$kind == "columns") return(function(i) .Call(C_slice, x, (i - 1) * rows, rows, names))
+  row_function(x, rows, columns, names)
+}
+
+as_element_of <- function(x, names) {
+  names(x) <- names
+  x
+}
+
+# Rows lie scattered: a block of them is gathered at a time.
+block_bytes <- 2^20
+
+row_function <- function(x, rows, columns, names) {
+  each <- max(1, block_bytes %/% (columns * element_size(x)))
+  first <- 0
+  count <- 0
+  block <- NULL
+  function(i) {
+    if (i <= first || i > first + count) {
+      first <<- i - 1
+      count <<- min(each, rows - first)
+      block <<- .Call(C_rows, x, rows, first, count)
+    }
+    .Call(C_slice, block, (i - 1 - first) * columns, columns, names)
+  }
+}
+
+# A function of one element: FUN with the further arguments and the variables that it asks for.
+caller_of <- function(job) {
+  fun <- job$fun
+  vars <- lapply(job$vars, open_cargo)
+  extra <- lapply(job$extra, open_cargo)
+  asked <- intersect(names(vars), names(formals(args(fun)))[-1L])
+  around <- vars[setdiff(names(vars), asked)]
+  for (name in names(job$around)) assign(name, open_cargo(job$around[[name]]), envir = job$into)
+  if (length(around) && !is.primitive(fun)) {
+    environment(fun) <- list2env(around, parent = environment(fun))
+  }
+  given <- c(extra, vars[asked])
+  if (!length(given)) return(fun)
+  symbols <- lapply(seq_along(given), function(i) as.name(paste0(".argument", i)))
+  frame <- list2env(c(list(FUN = fun), stats::setNames(given, as.character(symbols))),
+                    parent = baseenv())
+  names(symbols) <- names(given)
+  one <- function(element) NULL
+  body(one) <- as.call(c(list(quote(FUN), quote(element)), symbols))
+  environment(one) <- frame
+  one
+}
+
+# At most so many warnings of a chunk are passed on.
+warnings_max <- 20L
+
+work <- function(worker, from, to, seconds = Inf) {
+  if (to < from) return(list(values = list(), to = to, seconds = 0))
+  values <- vector("list", to - from + 1)
+  element <- worker$element
+  FUN <- worker$one
+  out <- worker$out
+  streams <- worker$job$streams
+  if (!is.null(streams)) {
+    restore <- keep_generator()
+    on.exit(restore())
+  }
+  warnings <- list()
+  note_warning <- function(w) {
+    if (length(warnings) < warnings_max) {
+      warnings[[length(warnings) + 1L]] <<- list(index = at, message = conditionMessage(w))
+    }
+    invokeRestart("muffleWarning")
+  }
+  began <- proc.time()[[3L]]
+  at <- from
+  look_at <- from # the element after which to look at the clock
+  failure <- tryCatch(withCallingHandlers({
+    for (at in seq.int(from, to)) {
+      if (!is.null(streams)) use_stream(streams, at, from)
+      value <- FUN(element(at))
+      if (!is.null(out)) store_result(out, at, worker$job$count, value)
+      else if (!is.null(value)) values[[at - from + 1]] <- value
+      if (at == look_at) {
+        spent <- proc.time()[[3L]] - began
+        if (spent >= seconds) break
+        look_at <- if (spent < seconds / 4) at + (at - from + 1) else at + 1
+      }
+    }
+    NULL
+  }, warning = note_warning), error = function(e) told_failure(e, at))
+  if (at < to && is.null(failure)) values <- values[seq_len(at - from + 1)]
+  list(values = if (is.null(out)) values, to = if (is.null(failure)) at else to, failure = failure, warnings = warnings,
+       seconds = proc.time()[[3L]] - began)
+}
+
+told_failure <- function(error, index) {
+  call <- conditionCall(error)
+  list(index = index, message = conditionMessage(error), class = class(error),
+       call = if (!is.null(call)) paste(deparse(call, nlines = 3L), collapse = " "))
+}
+
+# The result of element i is the i-th of `count` equal parts of the vector.
+store_result <- function(out, i, count, value) {
+  length <- length(out) / count
+  if (typeof(value) != typeof(out) && is.atomic(value)) {
+    order <- c("logical", "integer", "double", "complex")
+    if (isTRUE(match(typeof(value), order) < match(typeof(out), order))) {
+      storage.mode(value) <- typeof(out)
+    }
+  }
+  if (typeof(value) != typeof(out) || length(value) != length) {
+    fail("result", "expected for OUT a result of type ", typeof(out), " and length ", length,
+         "; found ", typeof(value), " of length ", length(value),
+         fields = list(expected = length, found = length(value)))
+  }
+  if (typeof(out) == "character") out[seq.int((i - 1) * length + 1, length.out = length)] <- value
+  else .Call(C_store, out, (i - 1) * length, value)
+}
+
+# ---- random numbers: a stream for each block of elements, a substream for each element ----
+
+stream_block <- 1000
+
+# Streams of the blocks, from a seed or, if it is TRUE, from the generator of this session.
+make_streams <- function(seed, count) {
+  if (is.null(seed)) return(NULL)
+  if (isTRUE(seed)) {
+    seed <- stats::runif(1L, -.Machine$integer.max, .Machine$integer.max)
+  }
+  if (!is.numeric(seed) || length(seed) != 1L || is.na(seed)) {
+    fail("invalid_argument", "expected for SEED a whole number, TRUE or NULL; found ", brief(seed))
+  }
+  restore <- keep_generator()
+  on.exit(restore())
+  set.seed(as.integer(seed), kind = "L'Ecuyer-CMRG", normal.kind = "Inversion",
+           sample.kind = "Rejection")
+  streams <- vector("list", ceiling(count / stream_block))
+  stream <- get(".Random.seed", globalenv(), inherits = FALSE)
+  for (i in seq_along(streams)) {
+    streams[[i]] <- stream
+    stream <- parallel::nextRNGStream(stream)
+  }
+  streams
+}
+
+# Returns a function that brings this session's generator back.
+keep_generator <- function() {
+  kinds <- RNGkind()
+  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  function() {
+    suppressWarnings(RNGkind(kinds[[1L]], kinds[[2L]], kinds[[3L]]))
+    if (is.null(old)) rm(list = ".Random.seed", envir = globalenv())
+    else assign(".Random.seed", old, envir = globalenv())
+  }
+}
+
+substream <- new.env(parent = emptyenv())
+
+# Elements of a chunk come in order: the next substream is one step away.
+use_stream <- function(streams, at, from) {
+  block <- (at - 1) %/% stream_block + 1
+  within <- (at - 1) %% stream_block
+  if (at == from || within == 0) {
+    seed <- streams[[block]]
+    for (i in seq_len(within)) seed <- parallel::nextRNGSubStream(seed)
+  } else {
+    seed <- parallel::nextRNGSubStream(substream$seed)
+  }
+  substream$seed <- seed
+  assign(".Random.seed", seed, envir = globalenv())
+}
