@@ -18,6 +18,8 @@ mod near;
 mod seats;
 mod state;
 mod table;
+#[cfg(test)]
+mod tests;
 mod txn;
 mod upkeep;
 mod vectors;

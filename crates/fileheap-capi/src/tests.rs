@@ -4,12 +4,13 @@ use std::ffi::CString;
 use std::path::Path;
 use std::ptr::null;
 
-use fileheap_capi::{
-    fheap_close, fheap_find_vector, fheap_open, fheap_resolve, fheap_status, fheap_vector,
-};
 use fileheap_core::catalog::RecordNew;
 use fileheap_core::format::RecordState;
 use fileheap_core::{Heap, Options, Result};
+
+use crate::{
+    fheap_close, fheap_find_vector, fheap_open, fheap_resolve, fheap_status, fheap_vector,
+};
 
 /// A heap whose vector 1 has three doubles, whose vector 2 has none and whose vector 3 claims
 /// memory behind the heap's end.
@@ -39,8 +40,7 @@ fn make(path: &Path) -> Result<()> {
 
 #[test]
 fn vectors_are_found_by_number() {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vectors.heap");
-    let _ = std::fs::remove_file(&path);
+    let path = std::env::temp_dir().join(format!("capi-vectors-{}.heap", std::process::id()));
     make(&path).expect("a heap");
     let name = CString::new(path.display().to_string()).expect("no NUL");
     let mut heap = std::ptr::null_mut();
