@@ -135,7 +135,8 @@ fn headers_in_the_other_versions() {
 
 #[test]
 fn under_address_sanitizer() {
-    for source in ["basics", "misuse", "stress", "ending", "fmalloc", "fork"] {
+    // Not fork.c: the sanitizer's own locks are not given back in children of several threads.
+    for source in ["basics", "misuse", "stress", "ending", "fmalloc"] {
         run(&SANITIZED_C.build(&format!("tests/c/{source}.c")), &[]);
     }
     for source in ["pointers", "containers", "objects"] {
