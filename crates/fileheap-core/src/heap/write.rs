@@ -316,7 +316,9 @@ impl WriteTxn {
     pub fn commit_and_continue(&mut self) -> Result<u64> {
         self.commit_open()?;
         let committed = self.number;
-        self.number += 1;
+        // Not the next number: nothing to commit takes none, enlisted extents take two. And before
+        // what follows, which forgets what was seen if it fails.
+        self.number = self.shared.engine.seen() + 1;
         self.changes = self.shared.engine.next_changes(self.changes.tracked);
         Ok(committed)
     }
