@@ -1,5 +1,8 @@
 //! `Persist`: what may live in a file, and the law that it keeps.
 
+use std::cmp::Reverse;
+use std::num::Wrapping;
+
 use crate::shape::Book;
 
 /// A type whose values may live in a heap.
@@ -145,35 +148,25 @@ unsafe impl<T: Persist> Persist for std::marker::PhantomData<T> {
     }
 }
 
-// SAFETY: repr(transparent).
-unsafe impl<T: Persist> Persist for std::num::Wrapping<T> {
-    type At<'x> = std::num::Wrapping<T::At<'x>>;
-    const ANYWHERE: bool = T::ANYWHERE;
+macro_rules! transparent {
+    ($($kind:ident),*) => {$(
+        // SAFETY: repr(transparent).
+        unsafe impl<T: Persist> Persist for $kind<T> {
+            type At<'x> = $kind<T::At<'x>>;
+            const ANYWHERE: bool = T::ANYWHERE;
 
-    fn name() -> String {
-        format!("Wrapping<{}>", T::name())
-    }
+            fn name() -> String {
+                format!("{}<{}>", stringify!($kind), T::name())
+            }
 
-    fn define(book: &mut Book) {
-        book.meet::<Self>();
-        T::define(book);
-    }
+            fn define(book: &mut Book) {
+                book.meet::<Self>();
+                T::define(book);
+            }
+        }
+    )*};
 }
-
-// SAFETY: repr(transparent).
-unsafe impl<T: Persist> Persist for std::cmp::Reverse<T> {
-    type At<'x> = std::cmp::Reverse<T::At<'x>>;
-    const ANYWHERE: bool = T::ANYWHERE;
-
-    fn name() -> String {
-        format!("Reverse<{}>", T::name())
-    }
-
-    fn define(book: &mut Book) {
-        book.meet::<Self>();
-        T::define(book);
-    }
-}
+transparent!(Wrapping, Reverse);
 
 // SAFETY: elements one after another.
 unsafe impl<T: Persist, const N: usize> Persist for [T; N] {
