@@ -87,11 +87,7 @@ impl Engine {
     /// K6.
     fn switch_log(&self, book: &mut Book, checkpoint: u64) -> Result<()> {
         let published = self.bulletin().published_txn.load(SeqCst);
-        let generation = self.bulletin().log_generation.load(SeqCst);
-        let tail = book.writer.as_ref().map(|writer| writer.tail());
-        // A writer from before others wrote knows neither the log that is live nor its end.
-        let fits = |tail: &Cursor| tail.generation == generation && tail.txn == published;
-        let Some(tail) = tail.filter(fits) else { return Ok(()) };
+        let Some(tail) = self.live_tail(book) else { return Ok(()) };
         let empty = tail.position <= LogHeader::FIRST_FRAME;
         // The other log's last transaction is the one this log begins after.
         let this = book.logs[(tail.generation & 1) as usize].as_ref();

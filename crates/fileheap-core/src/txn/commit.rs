@@ -137,7 +137,7 @@ impl Engine {
 
     /// C7: the log is long, or so many pages wait in it that opening after a crash would take long.
     fn checkpoint_is_due(&self, book: &Book, durability: Durability) -> bool {
-        let Some(tail) = book.writer.as_ref().map(LogWriter::tail) else { return false };
+        let Some(tail) = self.live_tail(book) else { return false };
         let commits = tail.txn - self.bulletin().checkpoint_txn.load(SeqCst);
         let pages = book.index.page_count();
         let scattered = pages > WAITING_PAGES_MAX && pages <= commits * PAGES_PER_COMMIT;
@@ -279,7 +279,7 @@ impl Engine {
     pub(super) fn open_writer(&self, book: &mut Book) -> Result<()> {
         let generation = self.bulletin().log_generation.load(SeqCst);
         let published = self.bulletin().published_txn.load(SeqCst);
-        if book.writer.as_ref().is_some_and(|writer| self.is_at_end(writer.tail())) {
+        if self.live_tail(book).is_some() {
             return Ok(());
         }
         book.writer = None;
@@ -305,11 +305,13 @@ impl Engine {
         self.begin_log(book, generation + 1)
     }
 
-    /// Whether the next transaction is to be written there.
-    pub(super) fn is_at_end(&self, tail: Cursor) -> bool {
-        let bulletin = self.bulletin();
-        tail.generation == bulletin.log_generation.load(SeqCst)
-            && tail.txn == bulletin.published_txn.load(SeqCst)
+    /// The end of the log, where our writer is the last that wrote: one from before others wrote
+    /// knows neither the log that is live nor its end.
+    pub(super) fn live_tail(&self, book: &Book) -> Option<Cursor> {
+        let published = self.bulletin().published_txn.load(SeqCst);
+        let generation = self.bulletin().log_generation.load(SeqCst);
+        let tail = book.writer.as_ref().map(LogWriter::tail);
+        tail.filter(|tail| tail.generation == generation && tail.txn == published)
     }
 
     fn read_tail(&self, log: &crate::log::LogFile, from: Cursor, published: u64) -> Result<Cursor> {
