@@ -19,7 +19,7 @@ if (Sys.info()[["effective_user"]] == "root" && nzchar(Sys.which("setpriv"))) {
 
   somebody <- function(code) {
     script <- file.path(shared, "script.R")
-    writeLines(c("library(fileheap, lib.loc = 'library')",
+    writeLines(c("suppressPackageStartupMessages(library(fileheap, lib.loc = 'library'))",
                  "kind <- function(code) tryCatch({ force(code); 'none' },",
                  "                                error = function(e) class(e)[1])", code), script)
     Sys.chmod(script, "0644")

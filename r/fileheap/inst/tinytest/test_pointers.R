@@ -70,7 +70,7 @@ use <- function(count) for (i in seq_len(count)) {
   x[2]
   destroy_fmalloc_vector(x)
 }
-use(50)
+use(2000) # grown to what is needed at one time
 before <- cells()
 use(2000)
 expect_true(cells() - before < 1500)
