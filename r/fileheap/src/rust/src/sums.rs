@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::extended::{Extended, GROUP, SIDE, add_column, add_columns, add_rows};
+use crate::extended::{Extended, GROUP, SIDE, add_columns, add_rows};
 use crate::fault::{Fault, guard};
 
 /// Fewer elements are not worth a thread.
@@ -162,28 +162,17 @@ impl Elements<f64> {
         let mut plain = [0.0f64; TILE * GROUP];
         for column in (first..first + columns).step_by(GROUP) {
             let group = GROUP.min(first + columns - column);
-            let takes_all = self.takes_all(row, rows, column, group);
-            if takes_all && group == GROUP {
-                // SAFETY: GROUP columns of the matrix, of which these are rows.
-                unsafe { add_rows(sums, self.at(row, column), self.stride) };
+            if self.takes_all(row, rows, column, group) {
+                // SAFETY: so many columns of the matrix, of which these are rows.
+                unsafe { add_rows(sums, self.at(row, column), self.stride, group) };
                 continue;
             }
             for index in 0..group {
-                let from = self.column(row, rows, column + index);
                 let to = &mut plain[index * TILE..][..rows];
-                if self.remove {
-                    without_missing(from, to, missing);
-                } else {
-                    to.copy_from_slice(from);
-                }
-                if group < GROUP {
-                    add_column(sums, to);
-                }
+                without_missing(self.column(row, rows, column + index), to, missing);
             }
-            if group == GROUP {
-                // SAFETY: GROUP columns of TILE rows each.
-                unsafe { add_rows(sums, plain.as_ptr(), TILE) };
-            }
+            // SAFETY: as many columns of TILE rows each.
+            unsafe { add_rows(sums, plain.as_ptr(), TILE, group) };
         }
         for ((sum, missing), row) in sums.iter().zip(missing).zip(state) {
             row.sum = *sum;
