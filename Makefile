@@ -7,7 +7,7 @@ SEED ?= 1
 DIR ?= $(CURDIR)/target/soak
 # Where `make install` puts the C library and the command line; DESTDIR stands before it.
 PREFIX ?= /usr/local
-CRATES := fileheap-core fileheap-derive fileheap fileheap-capi fileheap-probes fheap
+CRATES := fileheap-core fileheap-derive fileheap fileheap-capi fileheap-probes fileheap-r-layout fheap
 FUZZ_TARGETS := open_check log_replay tree_check
 
 .PHONY: help setup test lint demo bench soak fuzz msrv miri docs install install-c install-cli \

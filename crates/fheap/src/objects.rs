@@ -1,34 +1,20 @@
 //! Objects: what the names in a heap stand for, whichever face bound them.
 
 use fileheap_core::catalog::Root;
-use fileheap_core::format::{Plain, RecordState, VectorRecord};
+use fileheap_core::format::{RecordState, VectorRecord};
 use fileheap_core::{Error, ErrorKind, ReadTxn, Result};
+use fileheap_r_layout::{Cell, Kind};
 
 use crate::rserial::{self, Body, Object, numbers_of};
-use crate::vectors::{self, Elements, Kind, corrupt};
+use crate::vectors::{self, Elements, corrupt};
 
 /// `Root::kind` of names that the R package binds.
-pub const KIND_R: u32 = 0x52;
-/// Of values of the Rust face.
+pub use fileheap_r_layout::ROOT_KIND as KIND_R;
+
+/// `Root::kind` of values of the Rust face.
 pub const KIND_RUST: u32 = 0x5255_5354;
 /// Of the texts of its shapes.
 pub const KIND_SHAPE: u32 = 0x5348_4150;
-
-/// An object cell: numbers of records, then R's serialization, follow.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub struct ObjectHead {
-    pub magic: [u8; 8],
-    /// The record of the object itself if it is a vector of the heap, else 0.
-    pub primary: u64,
-    pub child_count: u64,
-    pub blob_bytes: u64,
-}
-
-// SAFETY: repr(C), integers only, no padding (asserted below).
-unsafe impl Plain for ObjectHead {}
-const _: () = assert!(size_of::<ObjectHead>() == 32);
-pub const OBJECT_MAGIC: [u8; 8] = *b"ROBJECT1";
 
 /// Lists of the heap lie no deeper in one another.
 const DEPTH_MAX: u32 = 100;
@@ -109,15 +95,8 @@ pub fn of_record<'a>(read: &'a ReadTxn, record: &VectorRecord) -> Result<Object<
 }
 
 fn cell(read: &ReadTxn, at: u64) -> Result<Object<'static>> {
-    let memory = read.memory();
-    let head: ObjectHead = memory.read(at)?;
-    if head.magic != OBJECT_MAGIC {
-        let found = head.magic.escape_ascii();
-        return Err(corrupt(at, format!("expected an object of R's, found \"{found}\"")));
-    }
-    let blob = head.child_count.checked_mul(8).and_then(|list| list.checked_add(at + 32));
-    let blob = blob.ok_or_else(|| corrupt(at, "an object of R's with too many vectors"))?;
-    rserial::read(memory.slice(blob, head.blob_bytes)?).map_err(|error| error.offset(at))
+    let cell = Cell::read(read.memory(), at)?;
+    rserial::read(cell.blob).map_err(|error| error.offset(at))
 }
 
 fn resolve<'a>(
@@ -229,12 +208,5 @@ pub fn summary(object: &Object<'_>) -> (String, u64) {
 
 /// The records that an object of R's refers to.
 pub fn children(read: &ReadTxn, root: &Root) -> Result<Vec<u64>> {
-    let memory = read.memory();
-    let head: ObjectHead = memory.read(root.offset)?;
-    if head.magic != OBJECT_MAGIC {
-        return Err(corrupt(root.offset, "expected an object of R's"));
-    }
-    let list = memory.slice(root.offset + 32, head.child_count.saturating_mul(8))?;
-    let ids = list.chunks_exact(8);
-    Ok(ids.map(|id| u64::from_le_bytes(id.try_into().expect("8 bytes"))).collect())
+    Cell::read(read.memory(), root.offset).map(|cell| cell.children)
 }

@@ -1,21 +1,16 @@
 //! Store: puts vectors, and data frames of them, into a heap so that the R package finds them.
 
 use fileheap_core::catalog::{RecordNew, Root};
-use fileheap_core::format::{Plain, RECORD_RELOCATABLE, RecordState};
+use fileheap_core::format::{RECORD_RELOCATABLE, RecordState};
 use fileheap_core::{Heap, Result, WriteTxn};
+use fileheap_r_layout::{
+    BUFFER_HEAD, INLINE_BYTES, ONE_REFERENCE, PAYLOAD_MIN_BYTES, ROOT_KIND, keep_cell,
+};
 use indicatif::ProgressBar;
 
-use crate::objects::{KIND_R, OBJECT_MAGIC, ObjectHead};
 use crate::rserial::Writer;
-use crate::vectors::{Cell, Elements, payload_bytes};
+use crate::vectors::{Cell, Elements};
 
-/// One object cell refers to the record: it belongs to a name.
-const ONE_REFERENCE: u64 = 1 << 32;
-/// The R package's payloads are never shorter.
-const PAYLOAD_MIN_BYTES: u64 = 64;
-const INLINE_BYTES: usize = 12;
-/// The first bytes of a buffer say how much of it is used, themselves included.
-const BUFFER_HEAD: u64 = 16;
 /// Places in buffers have 31 bits.
 const BUFFER_MAX: u64 = 1 << 30;
 
@@ -49,7 +44,8 @@ pub fn store(heap: &Heap, name: &str, what: &Stored<'_>, bar: &ProgressBar) -> R
         }
     }
     let primary = if let Stored::Vector { .. } = what { ids[0] } else { 0 };
-    let root = object(&txn, primary, &ids, &writer.finish())?;
+    let (offset, bytes_of_cell) = keep_cell(&txn, primary, &ids, &writer.finish())?;
+    let root = Root { kind: ROOT_KIND, fingerprint: 1, offset, bytes: bytes_of_cell };
     txn.catalog().names().bind(name, root)?;
     txn.commit()?;
     Ok(bytes)
@@ -59,18 +55,6 @@ struct Made {
     id: u64,
     length: u64,
     bytes: u64,
-}
-
-/// The cell of an object: head, numbers of its records, R's serialization.
-fn object(txn: &WriteTxn, primary: u64, ids: &[u64], blob: &[u8]) -> Result<Root> {
-    let (child_count, blob_bytes) = (ids.len() as u64, blob.len() as u64);
-    let head = ObjectHead { magic: OBJECT_MAGIC, primary, child_count, blob_bytes };
-    let mut cell = head.as_bytes().to_vec();
-    ids.iter().for_each(|id| cell.extend(id.to_le_bytes()));
-    cell.extend(blob);
-    let offset = txn.alloc(cell.len() as u64, 16)?;
-    fill(txn, offset, &cell);
-    Ok(Root { kind: KIND_R, fingerprint: 1, offset, bytes: cell.len() as u64 })
 }
 
 /// Stores bytes into an allocation that is at least as long.
@@ -83,7 +67,7 @@ fn fill(txn: &WriteTxn, offset: u64, bytes: &[u8]) {
 fn put(txn: &mut WriteTxn, elements: &Elements<'_>, bar: &ProgressBar) -> Result<Made> {
     let length = elements.len() as u64;
     let kind = elements.kind();
-    let bytes = payload_bytes(kind, length).unwrap_or(u64::MAX).max(PAYLOAD_MIN_BYTES);
+    let bytes = kind.payload_bytes(length).unwrap_or(u64::MAX).max(PAYLOAD_MIN_BYTES);
     let offset = txn.alloc(bytes, 64)?;
     let mut table = 0;
     match elements {

@@ -5,61 +5,11 @@ use std::borrow::Cow;
 use fileheap_core::catalog::Memory;
 use fileheap_core::format::VectorRecord;
 use fileheap_core::{Error, ErrorKind, Result};
+use fileheap_r_layout::{
+    INLINE_BYTES, Kind, NA_DOUBLE, NA_INTEGER, VIEW_BYTES, buffer_table, text_parts,
+};
 
-/// What the elements of a vector are. The numbers in records are R's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Logical = 10,
-    Integer = 13,
-    Double = 14,
-    Complex = 15,
-    Character = 16,
-    List = 19,
-    Raw = 24,
-}
-
-impl Kind {
-    pub const ALL: [Self; 7] = [
-        Self::Logical,
-        Self::Integer,
-        Self::Double,
-        Self::Complex,
-        Self::Character,
-        Self::List,
-        Self::Raw,
-    ];
-
-    pub fn of(element: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u32 == element)
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Logical => "logical",
-            Self::Integer => "integer",
-            Self::Double => "double",
-            Self::Complex => "complex",
-            Self::Character => "character",
-            Self::List => "list",
-            Self::Raw => "raw",
-        }
-    }
-
-    /// Bytes of an element: of text its view, of a list the offset of its object.
-    pub fn bytes(self) -> u64 {
-        match self {
-            Self::Logical | Self::Integer => 4,
-            Self::Double | Self::List => 8,
-            Self::Complex | Self::Character => 16,
-            Self::Raw => 1,
-        }
-    }
-}
-
-/// R's missing double: a NaN whose low word is 1954.
-pub const NA_DOUBLE: u64 = 0x7ff0_0000_0000_07a2;
-/// R's missing integer and logical.
-pub const NA_INTEGER: i32 = i32::MIN;
+const VIEW: usize = VIEW_BYTES as usize;
 
 /// One element.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,17 +104,13 @@ pub struct Views<'a> {
     offset: u64,
 }
 
-/// A view holds texts of up to so many bytes itself.
-const INLINE_BYTES: usize = 12;
-const VIEW_BYTES: usize = 16;
-
 impl<'a> Views<'a> {
     fn text(&self, index: usize) -> Result<Option<Cow<'a, str>>> {
-        let valid = self.length * VIEW_BYTES + index / 8;
+        let valid = text_parts(self.length as u64).0 as usize + index / 8;
         if self.payload[valid] >> (index % 8) & 1 == 0 {
             return Ok(None);
         }
-        let view = &self.payload[index * VIEW_BYTES..(index + 1) * VIEW_BYTES];
+        let view = &self.payload[index * VIEW..(index + 1) * VIEW];
         let word = |at: usize| u32::from_le_bytes(view[at..at + 4].try_into().expect("4 bytes"));
         let count = word(0) as usize;
         let bytes = if count <= INLINE_BYTES {
@@ -175,7 +121,7 @@ impl<'a> Views<'a> {
         };
         let bytes = bytes.ok_or_else(|| {
             let what = format!("the view of text {index} leads outside of its buffers");
-            corrupt(self.offset + (index * VIEW_BYTES) as u64, what)
+            corrupt(self.offset + (index * VIEW) as u64, what)
         })?;
         Ok(Some(String::from_utf8_lossy(bytes)))
     }
@@ -188,7 +134,7 @@ pub fn corrupt(offset: u64, what: impl Into<String>) -> Error {
 /// The elements of a record that is no list.
 pub fn elements<'a>(memory: Memory<'a>, record: &VectorRecord) -> Result<Elements<'a>> {
     let kind = kind_of(record)?;
-    let wanted = payload_bytes(kind, record.length).unwrap_or(u64::MAX);
+    let wanted = kind.payload_bytes(record.length).unwrap_or(u64::MAX);
     if wanted > record.payload_bytes {
         let what = format!(
             "record {} says {} elements of {}, which need {wanted} bytes; it has {}",
@@ -222,27 +168,10 @@ pub fn kind_of(record: &VectorRecord) -> Result<Kind> {
     })
 }
 
-/// Bytes of the payload that mean something.
-pub fn payload_bytes(kind: Kind, length: u64) -> Option<u64> {
-    match kind {
-        Kind::Character => {
-            let validity = length.div_ceil(64).checked_mul(8)?;
-            length.checked_mul(17)?.checked_add(validity)
-        }
-        _ => length.checked_mul(kind.bytes()),
-    }
-}
-
-/// A table of buffers: count, capacity, then an offset and a length for each.
+/// The buffers of a character vector.
 fn buffers(memory: Memory<'_>, table: u64) -> Result<Vec<&[u8]>> {
-    if table == 0 {
-        return Ok(Vec::new());
-    }
-    let count: u64 = memory.read(table)?;
-    let entries = memory.slice(table, count.saturating_mul(16).saturating_add(16))?;
-    let word = |at: &[u8]| u64::from_le_bytes(at.try_into().expect("8 bytes"));
-    let entries = entries[16..].chunks_exact(16);
-    entries.map(|entry| memory.slice(word(&entry[..8]), word(&entry[8..]))).collect()
+    let entries = buffer_table(memory, table)?.into_iter();
+    entries.map(|entry| memory.slice(entry.offset, entry.bytes)).collect()
 }
 
 /// The offsets of the objects of a list; 0 for one that is NULL.

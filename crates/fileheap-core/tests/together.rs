@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Scratch, put_root, root};
+use common::{Heaps, Scratch, put_root, root};
 use fileheap_core::{ErrorKind, Heap, Options};
 
 #[test]

@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use fileheap_core::format::{Plain, Superblock};
+use fileheap_core::format::Superblock;
 use fileheap_core::{Error, ErrorKind, Heap, ReadTxn, Result};
 use serde::Serialize;
 
 use super::open_to_read;
+use fileheap_r_layout::{FACE_ROOT, FaceRoot, SCRATCH};
+
 use crate::output::{Ending, FAINT, GOOD, Output, WARN, paint, table};
 use crate::text;
 
@@ -111,30 +113,10 @@ fn is_orphan(path: &Path) -> Result<bool> {
     is_scratch(&heap.begin_read()?)
 }
 
-/// R's root in a heap begins so; what follows it here does not matter.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct FaceRoot {
-    magic: [u8; 8],
-    mode: u32,
-    version: u32,
-}
-
-// SAFETY: repr(C), integers only, no padding (asserted below).
-unsafe impl Plain for FaceRoot {}
-const _: () = assert!(size_of::<FaceRoot>() == 16);
-/// Which of the heap's face roots is R's.
-const FACE_ROOT: usize = 2;
-const SCRATCH: u32 = 2;
-
 /// Whether the R package made the heap for one session only.
 fn is_scratch(read: &ReadTxn) -> Result<bool> {
-    let root = read.face_root(FACE_ROOT);
-    if root == 0 {
-        return Ok(false);
-    }
-    let face: FaceRoot = read.memory().read(root)?;
-    Ok(face.magic == *b"RFACE001" && face.mode == SCRATCH)
+    let face = FaceRoot::read(read.memory(), read.face_root(FACE_ROOT))?;
+    Ok(face.is_some_and(|face| face.is_known() && face.mode == SCRATCH))
 }
 
 fn remove(orphan: &mut Orphan) {

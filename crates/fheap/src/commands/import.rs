@@ -5,12 +5,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use fileheap_core::{Error, ErrorKind, Heap, Options, Result};
+use fileheap_r_layout::{Kind, NA_DOUBLE, NA_INTEGER};
 use serde_json::json;
 
 use crate::forms::{Format, read_npy};
 use crate::output::{Ending, Output};
 use crate::store::{Stored, store};
-use crate::vectors::{Elements, Kind, NA_DOUBLE, NA_INTEGER};
+use crate::vectors::Elements;
 use crate::{progress, text};
 
 /// Store a .npy array as a vector or matrix, or a CSV table as a data frame

@@ -8,9 +8,10 @@ use fileheap_core::{ReadTxn, Result};
 use serde::Serialize;
 
 use super::open_to_read;
+use fileheap_r_layout::Kind;
+
 use crate::objects::{self, Follow, KIND_R, KIND_SHAPE};
 use crate::output::{Ending, FAINT, Output, paint, table};
-use crate::vectors::Kind;
 use crate::{shape, text};
 
 /// List the names in a heap, and its vectors

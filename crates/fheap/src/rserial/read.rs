@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use fileheap_core::{Error, ErrorKind, Result};
 
 use super::{Body, Object, first_number, first_text, text_object, texts_of};
-use crate::vectors::{Cell, Elements, Kind};
+use fileheap_r_layout::Kind;
+
+use crate::vectors::{Cell, Elements};
 
 /// So deep may objects lie in one another.
 const DEPTH_MAX: u32 = 500;

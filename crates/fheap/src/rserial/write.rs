@@ -1,6 +1,5 @@
 //! Writing R's serialization: references to vectors, and data frames of them.
-
-use crate::vectors::{Kind, NA_INTEGER};
+use fileheap_r_layout::{Kind, NA_INTEGER};
 
 /// Writes objects as R's serialize() does, version 3.
 pub struct Writer {

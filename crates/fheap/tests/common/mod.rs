@@ -8,31 +8,11 @@ use std::process::{Command, Output};
 use fileheap_core::catalog::{RecordNew, Root};
 use fileheap_core::format::{RECORD_RELOCATABLE, RecordState};
 use fileheap_core::{Heap, Options, WriteTxn};
+#[allow(unused_imports)] // each test file uses its own
+pub use fileheap_testing::*;
 use serde_json::Value;
 
 pub const KIND_R: u32 = 0x52;
-
-/// A folder that goes away with the value.
-pub struct Scratch(pub PathBuf);
-
-impl Scratch {
-    pub fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("fheap-test-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).unwrap();
-        Self(dir)
-    }
-
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// How a command ended.
 pub struct Ran {
@@ -184,19 +164,8 @@ pub fn unclean(scratch: &Scratch) -> PathBuf {
         txn.commit().unwrap();
     }
     let path = scratch.file("unclean.heap");
-    for end in ["", "-log0", "-log1"] {
-        let from = with_end(&living, end);
-        if from.exists() {
-            fs::copy(from, with_end(&path, end)).unwrap();
-        }
-    }
+    copy_with_logs(&living, &path);
     path
-}
-
-pub fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 /// Changes bytes of a file from `offset` on.

@@ -1,36 +1,10 @@
-//! What the integration tests share: folders, other processes, errors that must say enough.
+//! What the integration tests share: errors that must say enough, stores.
 #![allow(dead_code)]
 
 pub mod store;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
-
 use fileheap::{Error, ErrorKind, Heap, Persist, Result};
-
-/// A folder that goes away with the value.
-pub struct Scratch(pub PathBuf);
-
-impl Scratch {
-    pub fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("fileheap-face-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).unwrap();
-        Self(dir)
-    }
-
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+pub use fileheap_testing::*;
 
 /// The error of a kind, whose text contains all parts.
 #[track_caller]
@@ -44,97 +18,8 @@ pub fn refused<T>(result: Result<T>, kind: ErrorKind, parts: &[&str]) -> Error {
     error
 }
 
-/// What a panic of `body` says.
-#[track_caller]
-pub fn panics(body: impl FnOnce()) -> String {
-    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
-    let payload = payload.expect_err("a panic was expected");
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload.downcast_ref::<&str>().map_or("", |text| text).to_string(),
-    }
-}
-
 #[track_caller]
 pub fn clean<R: Persist>(heap: &Heap<R>) {
     let report = heap.check().unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);
-}
-
-/// The part that this process plays, if a test started it.
-pub fn role() -> Option<(String, PathBuf)> {
-    let role = std::env::var("FILEHEAP_ROLE").ok()?;
-    Some((role, std::env::var("FILEHEAP_DIR").unwrap().into()))
-}
-
-/// Another process that runs the same test in another role.
-pub struct Actor(pub Child);
-
-pub fn play(test: &str, role: &str, dir: &Path) -> Actor {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    command.env("FILEHEAP_ROLE", role).env("FILEHEAP_DIR", dir);
-    Actor(command.spawn().unwrap())
-}
-
-impl Actor {
-    pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    #[track_caller]
-    pub fn succeeds(mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < deadline {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                assert!(status.success(), "another process failed: {status}");
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        self.kill();
-        panic!("another process hangs");
-    }
-}
-
-/// Tells other processes how far this one is.
-pub fn signal(dir: &Path, name: &str) {
-    fs::write(dir.join(format!("signal-{name}")), b"").unwrap();
-}
-
-#[track_caller]
-pub fn await_signal(dir: &Path, name: &str) {
-    let path = dir.join(format!("signal-{name}"));
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !path.exists() {
-        assert!(Instant::now() < deadline, "signal {name} never came");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Sleeps until somebody kills this process.
-pub fn sleep_on() -> ! {
-    loop {
-        std::thread::sleep(Duration::from_secs(1));
-    }
-}
-
-/// Runs `body` in a forked child; it ends with 0 if that returned true.
-#[track_caller]
-pub fn forked(body: impl FnOnce() -> bool) {
-    // SAFETY: only this thread goes on in the child; malloc works there, and `_exit` ends it.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        // SAFETY: takes an integer only.
-        unsafe { libc::alarm(20) };
-        let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
-        // SAFETY: takes an integer only; nothing is unwound.
-        unsafe { libc::_exit(i32::from(!passed.unwrap_or(false))) };
-    }
-    let mut status = 0;
-    // SAFETY: `status` is ours and outlives the call.
-    let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(ended, child);
-    assert_eq!(status, 0, "the child failed (wait status {status})");
 }

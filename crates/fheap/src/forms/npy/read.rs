@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use fileheap_core::{Error, ErrorKind, Result};
 
 use super::MAGIC;
-use crate::vectors::{Elements, Kind};
+use fileheap_r_layout::Kind;
+
+use crate::vectors::Elements;
 
 /// An array in Fortran's order.
 #[derive(Debug)]

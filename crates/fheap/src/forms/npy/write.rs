@@ -6,11 +6,13 @@ use fileheap_core::Result;
 use indicatif::ProgressBar;
 
 use super::{ALIGN, MAGIC};
+use fileheap_r_layout::Kind;
+
 use crate::forms::{put_bytes, unfit};
 use crate::objects::{dim, elements, summary};
 use crate::output::cannot_write;
 use crate::rserial::Object;
-use crate::vectors::{Cell, Elements, Kind};
+use crate::vectors::{Cell, Elements};
 
 pub fn write(object: &Object<'_>, out: &mut dyn Write, bar: &ProgressBar) -> Result<()> {
     let Some(elements) = elements(object) else {

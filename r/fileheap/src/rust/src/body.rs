@@ -5,11 +5,11 @@ use std::ptr;
 use std::sync::Arc;
 
 use fileheap_core::format::VectorRecord;
+use fileheap_r_layout::{DIRECT, STRSXP, TEMPORARY, text_parts};
 
 use crate::fault::calm;
 use crate::heap::RHeap;
-use crate::layout::{DIRECT, STRSXP, TEMPORARY};
-use crate::strings::{self, Buffer};
+use crate::strings::Buffer;
 
 /// Stores to it reach the file.
 pub const MUTABLE: u32 = 1;
@@ -92,7 +92,7 @@ impl Body {
         self.data = heap.heap.resolve(record.payload_offset);
         self.id = record.id;
         if record.element == STRSXP {
-            let (validity, marks) = strings::parts(record.length);
+            let (validity, marks) = text_parts(record.length);
             self.validity = self.data.wrapping_add(validity as usize);
             self.marks = self.data.wrapping_add(marks as usize);
         }

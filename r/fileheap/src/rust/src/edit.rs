@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use fileheap_core::catalog::RecordNew;
 use fileheap_core::format::{RECORD_RELOCATABLE, RecordState, VectorRecord};
+use fileheap_r_layout::*;
 
 use crate::body::{Body, PARTED, is_direct};
 use crate::fault::{Outcome, Problem};
 use crate::find::{live, owner_elsewhere, take_over};
 use crate::heap::{RHeap, State};
-use crate::layout::*;
 use crate::vector::{STORED_TO_LATER, allocate};
-use crate::{strings, upkeep};
+use crate::upkeep;
 
 /// The vector whose stores reach what a name stands for.
 pub fn edit(heap: &Arc<RHeap>, id: u64) -> Outcome<*mut Body> {
@@ -52,7 +52,7 @@ fn part(heap: &RHeap, state: &mut State, record: &VectorRecord) -> Outcome<Vecto
     let old = if record.extra[1] == 0 {
         Vec::new()
     } else {
-        strings::table(txn.memory(), record.extra[1])?
+        buffer_table(txn.memory(), record.extra[1])?
     };
     let mut table = 0;
     if !old.is_empty() {

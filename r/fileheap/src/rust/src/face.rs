@@ -5,25 +5,23 @@ use std::path::Path;
 use fileheap_core::catalog::Memory;
 use fileheap_core::{Heap, Wait, WriteTxn};
 
+use fileheap_r_layout::{FACE_ROOT, FaceRoot, PERSISTENT};
+
 use crate::fault::{Outcome, Problem};
-use crate::heap::PERSISTENT;
-use crate::layout::{FACE_MAGIC, FACE_ROOT, FACE_VERSION, FaceRoot};
 
 /// R's root, or None in a heap that R did not write to yet.
 pub fn face(root: u64, memory: Memory<'_>, path: &Path) -> Outcome<Option<FaceRoot>> {
-    if root == 0 {
-        return Ok(None);
-    }
-    let face: FaceRoot = memory.read(root)?;
-    if face.magic != FACE_MAGIC || face.version > FACE_VERSION {
+    let face = FaceRoot::read(memory, root)?;
+    if let Some(face) = face.filter(|face| !face.is_known()) {
         let (magic, version) = (face.magic.escape_ascii(), face.version);
         let text = format!(
             "R's part of the heap has mark \"{magic}\" and version {version}; this package reads \
-             \"RFACE001\" up to version {FACE_VERSION}; a later fileheap may have written it"
+             \"RFACE001\" up to version {}; a later fileheap may have written it",
+            FaceRoot::VERSION
         );
         return Err(Problem::new("newer_format", text).at(path));
     }
-    Ok(Some(face))
+    Ok(face)
 }
 
 /// Changes R's root, in the open transaction.
@@ -53,7 +51,7 @@ pub fn stored_mode(heap: &Heap, is_new: bool, mode: u32) -> Outcome<u32> {
     let at = txn.alloc_zeroed(size_of::<FaceRoot>() as u64, 64)?;
     txn.set_face_root(FACE_ROOT, at);
     change_face(&txn, |face| {
-        (face.magic, face.mode, face.version) = (FACE_MAGIC, mode, FACE_VERSION);
+        (face.magic, face.mode, face.version) = (FaceRoot::MAGIC, mode, FaceRoot::VERSION);
     })?;
     txn.commit()?;
     Ok(mode)

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use fileheap_core::format::{RecordState, VectorRecord};
+use fileheap_r_layout::*;
 
 use crate::body::{Body, is_direct};
 use crate::edit::edit;
 use crate::fault::{Fault, Outcome, guard};
 use crate::heap::{RHeap, State, shared};
-use crate::layout::*;
 use crate::strings;
 use crate::vector::{destroyed, payload_bytes};
 
@@ -75,7 +75,7 @@ pub fn take_over(
     if is_direct(record) && !is_made_now {
         txn.open_direct(record.payload_offset)?;
         if record.element == STRSXP && record.extra[1] != 0 {
-            for entry in strings::table(txn.memory(), record.extra[1])? {
+            for entry in buffer_table(txn.memory(), record.extra[1])? {
                 txn.open_direct(entry.offset)?;
             }
         }

@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use fileheap_core::catalog::{CatalogView, Memory};
 use fileheap_core::{Heap, Keeper, WriteTxn};
+use fileheap_r_layout::{PERSISTENT, SCRATCH};
 
 use crate::body::{Body, BodyPointer, MUTABLE, PARTED, TEMPORARY_BODY};
 use crate::fault::{Fault, Outcome, Problem, calm, guard};
 use crate::spares::Spares;
-
-pub const PERSISTENT: u32 = 1;
-pub const SCRATCH: u32 = 2;
 
 /// One open heap file; handles and vectors of R share it.
 pub struct RHeap {

@@ -11,7 +11,6 @@ mod face;
 mod fault;
 mod find;
 mod heap;
-mod layout;
 mod mutualinfo;
 mod names;
 mod object;

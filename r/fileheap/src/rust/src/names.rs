@@ -3,11 +3,11 @@
 use std::ffi::c_char;
 
 use fileheap_core::catalog::Root;
+use fileheap_r_layout::{Cell, ROOT_KIND};
 
 use crate::fault::{Fault, Outcome, Problem, guard};
 use crate::heap::{RHeap, shared, text};
-use crate::layout::ROOT_KIND;
-use crate::object::{hand_out, keep, read_cell, release};
+use crate::object::{hand_out, keep, release};
 
 fn bind(heap: &RHeap, name: &str, object: (u64, &[u64], &[u8])) -> Outcome<()> {
     let mut state = heap.lock();
@@ -119,9 +119,9 @@ pub unsafe extern "C" fn fh_lookup(
             heap.look(&state, |catalog, memory| {
                 let Some(root) = catalog.names().lookup(name)? else { return Ok(()) };
                 only_ours(&heap, name, root)?;
-                let cell = read_cell(memory, root.offset)?;
-                *primary = cell.head.primary;
-                hand_out(memory.slice(cell.blob, cell.head.blob_bytes)?, to, room, bytes);
+                let cell = Cell::read(memory, root.offset)?;
+                *primary = cell.primary;
+                hand_out(cell.blob, to, room, bytes);
                 Ok(())
             })
         })

@@ -1,38 +1,12 @@
 //! Objects: R's serialization of anything, with references to the vectors that are in the heap.
 
-use fileheap_core::catalog::Memory;
 use fileheap_core::format::RecordState;
+use fileheap_r_layout::{Cell, ONE_REFERENCE, keep_cell};
 
 use crate::body::{Body, MUTABLE};
 use crate::fault::{Fault, Outcome, Problem, guard};
 use crate::heap::{RHeap, State, shared};
-use crate::layout::{OBJECT_MAGIC, ONE_REFERENCE, ObjectHead};
 use crate::{upkeep, vector};
-
-const HEAD_BYTES: u64 = size_of::<ObjectHead>() as u64;
-
-/// A cell's head, the offset of its serialization, and the vectors it refers to.
-pub struct Cell {
-    pub head: ObjectHead,
-    pub blob: u64,
-    children: Vec<u64>,
-}
-
-pub fn read_cell(memory: Memory<'_>, at: u64) -> Outcome<Cell> {
-    let head: ObjectHead = memory.read(at)?;
-    if head.magic != OBJECT_MAGIC {
-        let found = head.magic.escape_ascii();
-        let text = format!("expected an object of R at byte {at}, found the mark \"{found}\"");
-        return Err(Problem::new("corrupt", text));
-    }
-    let list_bytes = head.child_count.saturating_mul(8);
-    memory.slice(at + HEAD_BYTES, list_bytes)?;
-    let blob = at + HEAD_BYTES + list_bytes;
-    memory.slice(blob, head.blob_bytes)?;
-    let child = |index| memory.read(at + HEAD_BYTES + index * 8);
-    let children = (0..head.child_count).map(child).collect::<Result<_, _>>()?;
-    Ok(Cell { head, blob, children })
-}
 
 /// Writes an object into a cell of its own; its vectors belong to it from now on.
 pub fn keep(
@@ -45,22 +19,7 @@ pub fn keep(
     for &child in children {
         vector::refer(heap, state, child)?;
     }
-    let txn = state.txn()?;
-    let (child_count, blob_bytes) = (children.len() as u64, blob.len() as u64);
-    let bytes = HEAD_BYTES + child_count * 8 + blob_bytes;
-    let at = txn.alloc(bytes, 16)?;
-    let head = ObjectHead { magic: OBJECT_MAGIC, primary, child_count, blob_bytes };
-    // SAFETY: the new cell has room for head, list and blob.
-    unsafe {
-        let cell = txn.resolve(at);
-        cell.cast::<ObjectHead>().write(head);
-        let list = cell.add(HEAD_BYTES as usize).cast::<u64>();
-        list.copy_from_nonoverlapping(children.as_ptr(), children.len());
-        let to = list.add(children.len()).cast::<u8>();
-        to.copy_from_nonoverlapping(blob.as_ptr(), blob.len());
-    }
-    txn.touch(at, bytes);
-    Ok((at, bytes))
+    Ok(keep_cell(state.txn()?, primary, children, blob)?)
 }
 
 /// Frees an object's cell, and buries the vectors that nothing else refers to.
@@ -68,9 +27,9 @@ pub fn release(heap: &RHeap, state: &mut State, at: u64) -> Outcome<()> {
     if at == 0 {
         return Ok(());
     }
-    let cell = read_cell(state.txn()?.memory(), at)?;
+    let children = Cell::read(state.txn()?.memory(), at)?.children;
     state.txn()?.free(at)?;
-    for id in cell.children {
+    for id in children {
         let Some(record) = state.txn()?.catalog().view().records().get(id)? else { continue };
         if record.state != RecordState::Committed as u32 || record.flags < ONE_REFERENCE {
             continue; // destroyed by its owner's wish, or an older life
@@ -163,8 +122,7 @@ pub unsafe extern "C" fn fh_slot_get(
             heap.look(&state, |_, memory| {
                 let at = (*list).data.add(index as usize * 8).cast::<u64>().read();
                 if at != 0 {
-                    let cell = read_cell(memory, at)?;
-                    hand_out(memory.slice(cell.blob, cell.head.blob_bytes)?, to, room, bytes);
+                    hand_out(Cell::read(memory, at)?.blob, to, room, bytes);
                 }
                 Ok(())
             })

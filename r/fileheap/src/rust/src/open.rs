@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
 use fileheap_core::{Durability, ErrorKind, Heap, Options};
+use fileheap_r_layout::{PERSISTENT, SCRATCH};
 
 use crate::face::stored_mode;
 use crate::fault::{Fault, Outcome, Problem, calm, guard};
-use crate::heap::{PERSISTENT, RHeap, SCRATCH, heaps, text};
+use crate::heap::{RHeap, heaps, text};
 use crate::upkeep;
 
 fn mode_name(mode: u32) -> &'static str {

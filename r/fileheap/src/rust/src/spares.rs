@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use fileheap_core::catalog::RecordNew;
 use fileheap_core::format::{PAGE_BYTES, RECORD_RELOCATABLE, RecordState, VectorRecord};
+use fileheap_r_layout::{DIRECT, RAWSXP, TEMPORARY, VECSXP};
 
 use crate::fault::Outcome;
 use crate::heap::State;
-use crate::layout::{DIRECT, RAWSXP, TEMPORARY, VECSXP};
 use crate::upkeep;
 
 /// Larger payloads get an extent when they come: there a sync matters less.

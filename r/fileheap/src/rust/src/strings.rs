@@ -1,20 +1,18 @@
-//! Character vectors: Arrow's string views over buffers, a validity bitmap, a mark for each string.
-//!
-//! The payload holds the views, then the bitmap, then the marks. A view of up to 12 bytes has its
-//! text in it; a longer one names a buffer and a place. New text is appended to the last buffer,
-//! and a view is stored by one instruction: a process that is killed leaves the old or the new one.
+//! Strings in character vectors: new text is appended to the last buffer, and a view is stored by one
+//! instruction: a process that is killed leaves the old or the new one.
 
 use fileheap_core::WriteTxn;
 use fileheap_core::catalog::Memory;
 use fileheap_core::format::VectorRecord;
+use fileheap_r_layout::{
+    BUFFER_HEAD, BufferEntry, INLINE_BYTES, STRSXP, TABLE_HEAD, VIEW_BYTES, buffer_table,
+    text_parts,
+};
 
 use crate::body::{Body, MUTABLE, is_direct};
 use crate::fault::{Fault, Outcome, Problem, guard};
 use crate::heap::{RHeap, State, shared};
-use crate::layout::{BUFFER_HEAD, BufferEntry, STRSXP, TABLE_HEAD};
 
-const VIEW_BYTES: u64 = 16;
-const INLINE_BYTES: usize = 12;
 /// Buffers double from the first to the second size.
 const BUFFER_FIRST: u64 = 64 * 1024;
 const BUFFER_LAST: u64 = 1 << 30;
@@ -29,52 +27,32 @@ pub struct Buffer {
     pub bytes: u64,
 }
 
-/// Where validity and marks begin in the payload.
-pub fn parts(length: u64) -> (u64, u64) {
-    let validity = length * VIEW_BYTES;
-    (validity, validity + length.div_ceil(64) * 8)
-}
-
-/// Bytes of the payload.
-pub fn payload_bytes(length: u64) -> u64 {
-    parts(length).1 + length
-}
-
 /// All strings of a new vector are "", none is missing.
 ///
 /// # Safety
-/// `payload` are `payload_bytes(length)` zero bytes that nobody else uses.
+/// `payload` are the payload's zero bytes that nobody else uses.
 pub unsafe fn make_valid(payload: *mut u8, length: u64) {
-    let (validity, marks) = parts(length);
+    let (validity, marks) = text_parts(length);
     // SAFETY: inside the payload.
     unsafe { payload.add(validity as usize).write_bytes(0xff, (marks - validity) as usize) };
 }
 
-/// The entries of a buffer table.
-pub fn table(memory: Memory<'_>, at: u64) -> Outcome<Vec<BufferEntry>> {
-    let count: u64 = memory.read(at)?;
-    // Bounds first: a damaged count must not become a large allocation.
-    memory.slice(at, TABLE_HEAD + count.saturating_mul(size_of::<BufferEntry>() as u64))?;
-    let entry = |index| memory.read(at + TABLE_HEAD + index * size_of::<BufferEntry>() as u64);
-    Ok((0..count).map(entry).collect::<Result<_, _>>()?)
-}
-
 /// The buffers of a record as addresses.
 pub fn buffers(heap: &RHeap, memory: Memory<'_>, record: &VectorRecord) -> Outcome<Vec<Buffer>> {
-    if record.element != STRSXP || record.extra[1] == 0 {
+    if record.element != STRSXP {
         return Ok(Vec::new());
     }
     let address = |entry: BufferEntry| {
         memory.slice(entry.offset, entry.bytes)?;
         Ok(Buffer { start: heap.heap.resolve(entry.offset), bytes: entry.bytes })
     };
-    table(memory, record.extra[1])?.into_iter().map(address).collect()
+    buffer_table(memory, record.extra[1])?.into_iter().map(address).collect()
 }
 
 /// Adds a buffer of `bytes` bytes to a record's table, in the open transaction.
 fn add_buffer(txn: &mut WriteTxn, record: &VectorRecord, bytes: u64) -> Outcome<()> {
     let entry_bytes = size_of::<BufferEntry>() as u64;
-    let old = if record.extra[1] == 0 { Vec::new() } else { table(txn.memory(), record.extra[1])? };
+    let old = buffer_table(txn.memory(), record.extra[1])?;
     let offset = match is_direct(record) {
         true => txn.alloc_direct(bytes, false)?.offset,
         false => txn.alloc(bytes, 64)?,

@@ -2,12 +2,12 @@
 
 use fileheap_core::WriteTxn;
 use fileheap_core::format::{RecordState, VectorRecord};
+use fileheap_r_layout::{BUFFER_HEAD, FACE_ROOT, STRSXP, TEMPORARY, VECSXP, buffer_table};
 
 use crate::face::{change_face, face};
 use crate::fault::Outcome;
 use crate::heap::{RHeap, State};
-use crate::layout::{BUFFER_HEAD, FACE_ROOT, STRSXP, TEMPORARY, VECSXP};
-use crate::{object, spares, strings};
+use crate::{object, spares};
 
 /// Records are looked at in pages of so many.
 const PAGE: usize = 4096;
@@ -78,7 +78,7 @@ fn free_payload(heap: &RHeap, state: &mut State, record: &VectorRecord) -> Outco
     }
     let txn = state.txn()?;
     if record.element == STRSXP && record.extra[1] != 0 {
-        for entry in strings::table(txn.memory(), record.extra[1])? {
+        for entry in buffer_table(txn.memory(), record.extra[1])? {
             txn.free(entry.offset)?;
         }
         txn.free(record.extra[1])?;

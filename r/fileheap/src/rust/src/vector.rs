@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use fileheap_core::catalog::RecordNew;
 use fileheap_core::format::{RECORD_RELOCATABLE, RecordState, VectorRecord};
+use fileheap_r_layout::*;
 
 use crate::body::{Body, MUTABLE};
 use crate::fault::{Fault, Outcome, Problem, guard};
 use crate::find::{body_of, is_bound, live, owner_elsewhere};
 use crate::heap::{RHeap, State, shared};
-use crate::layout::*;
 use crate::{spares, strings, upkeep};
-
-/// Payloads are never empty: a vector of length 0 has an address, too.
-const PAYLOAD_MIN_BYTES: u64 = 64;
 
 /// How to create; bits of `fh_create`'s argument.
 const ZEROED: u32 = 1;
@@ -31,14 +28,13 @@ pub fn destroyed(heap: &RHeap, id: u64) -> Problem {
 
 /// Bytes for the elements of a vector, judged before anything is allocated.
 pub fn payload_bytes(element: u32, length: u64) -> Outcome<u64> {
-    let each = element_bytes(element).ok_or_else(|| {
+    let kind = Kind::of(element).ok_or_else(|| {
         Problem::new("type", format!("{element} is no type of vector that a heap can hold"))
     })?;
-    if length > LENGTH_MAX {
+    let bytes = kind.payload_bytes(length).ok_or_else(|| {
         let text = format!("length {length} is more than R allows ({LENGTH_MAX})");
-        return Err(Problem::new("length", text));
-    }
-    let bytes = if element == STRSXP { strings::payload_bytes(length) } else { length * each };
+        Problem::new("length", text)
+    })?;
     Ok(bytes.max(PAYLOAD_MIN_BYTES))
 }
 
