@@ -86,17 +86,19 @@ row("x[[i]], one by one, few", "",
          ours = function() for (i in seq_len(few)) ours[[i]],
          bigmemory = if (!is.null(big)) function() for (i in seq_len(few)) big[i, 1],
          ff = if (!is.null(slow)) function() for (i in seq_len(few)) slow[[i]]))
-local_store <- function(make) {
+local_store <- function(make, passes) {
   # The loop and its variable in one function, as code is written; made anew for each call.
   function() {
     x <- make()
-    for (i in seq_len(loops)) x[i] <- 1
+    for (pass in seq_len(passes)) for (i in seq_len(loops)) x[i] <- pass
     x
   }
 }
-row("loop of x[i] <- v", "1.05",
-    list(base = local_store(function() numeric(loops)),
-         ours = local_store(function() create_fmalloc_vector("numeric", loops, rt))))
+for (passes in c(10, 1)) {
+  row(paste("create, loop of x[i] <- v,", passes, "x"), if (passes > 1) "1.05" else "",
+      list(base = local_store(function() numeric(loops), passes),
+           ours = local_store(function() create_fmalloc_vector("numeric", loops, rt), passes)))
+}
 for (name in c("rowSums", "colSums")) {
   side <- floor(sqrt(wide))
   n <- side * side
@@ -127,6 +129,12 @@ for (kind in c("short", "long")) {
   row(said("first full read"), "4",
       list(base = function() nchar(made, "bytes"),
            ours = function() nchar(rt[["texts"]], "bytes")))
+  saved <- tempfile()
+  saveRDS(made, saved, compress = FALSE)
+  row(said("first full read, beside readRDS()"), "",
+      list(base = function() nchar(readRDS(saved), "bytes"),
+           ours = function() nchar(rt[["texts"]], "bytes")))
+  unlink(saved)
   filed <- rt[["texts"]]
   invisible(nchar(filed))
   later <- function(f) list(base = function() f(made), ours = function() f(filed))

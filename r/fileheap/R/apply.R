@@ -72,14 +72,17 @@ share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, va
               into = moved$into,
               extra = lapply(extra, function(it) if (is_forked) it else ship(cargo, it)),
               vars = ship_vars(cargo, vars, namespace), streams = streams, out = out_token)
-  job$x <- if (!is.null(x$token)) x$token else if (is_forked) x$look else ship(cargo, x$look)
+  # What is smaller than what would stand for it goes with the chunks.
+  elements <- if (kind == "elements" && is.null(x$token) && !is_forked && is_slight(x$look)) unname(x$look)
+  job$x <- if (!is.null(elements)) NULL else if (!is.null(x$token)) x$token
+           else if (is_forked) x$look else ship(cargo, x$look)
   job$is_forked <- is_forked
   job$closing <- cargo_paths(cargo)
   job$bytes <- cargo$bytes
   bar <- progress_bar(progress, count)
   on.exit(bar(NA, NA), add = TRUE)
   collector <- new_collector(count, names, bar)
-  run_job(backend, job, collector)
+  run_job(backend, job, collector, elements)
   is_over <- !length(collector$failures)
   pass_warnings(collector$warnings, names)
   if (!is_over) raise_failure(collector$failures, names)

@@ -4,6 +4,7 @@
 by_value_bytes <- 1024
 # Smaller data goes through one heap that the session keeps while a cluster is used again and again.
 session_heap_bytes <- 1024^2
+slight_bytes <- 256 * 1024
 # Attributes of so few bytes travel with a token.
 token_bytes <- 2048
 
@@ -37,6 +38,12 @@ ship <- function(cargo, x) {
 is_fine_grained <- function(x) {
   is.list(x) && length(x) > 0L && max(lengths(x, use.names = FALSE)) <= 256L &&
     utils::object.size(x) <= 4096 * max(16, length(x))
+}
+
+# Whether elements are so small, and all of them so few, that they may well be sent twice.
+is_slight <- function(x) {
+  is.vector(x) && !is.object(x) && !is_file_backed(x) && (is.atomic(x) || is_fine_grained(x)) &&
+    utils::object.size(x) <= slight_bytes
 }
 
 # Returns what stands for the value.

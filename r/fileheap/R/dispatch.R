@@ -3,10 +3,10 @@
 # Every answer carries the tag of its question: what an interrupted call left in a connection is
 # known as such, and never taken for a result.
 
-run_on_cluster <- function(backend, job, collector) {
+run_on_cluster <- function(backend, job, collector, elements) {
   nodes <- backend$cluster
   if (!all(vapply(nodes, inherits, NA, c("SOCKnode", "SOCK0node")))) {
-    return(run_on_other_cluster(nodes, job, collector))
+    return(run_on_other_cluster(nodes, job, collector, elements))
   }
   board <- new.env(parent = emptyenv())
   board$chunks <- vector("list", length(nodes)) # what each is at
@@ -14,6 +14,7 @@ run_on_cluster <- function(backend, job, collector) {
   board$dead <- logical(length(nodes))
   board$pool <- first_shares(job$count, length(nodes)) # ranges that nobody is at
   board$per_second <- NA_real_
+  board$elements <- elements
   board$ended <- FALSE
   board$is_beginning <- TRUE
   on.exit(if (!board$ended) abandon(backend, board, job))
@@ -58,7 +59,8 @@ give <- function(backend, board, job, collector, w) {
 send <- function(backend, board, job, collector, w, from, to, last) {
   node <- backend$cluster[[w]]
   chunk <- c(from, to)
-  arguments <- list(job$id, if (!board$told[[w]]) job, from, to, last, slice_seconds)
+  arguments <- list(job$id, if (!board$told[[w]]) job, from, to, last, slice_seconds,
+                    if (!is.null(board$elements)) chunk_elements(board$elements, from, to))
   message <- list(type = "EXEC", data = list(fun = chunk_entry, args = arguments, return = TRUE,
                                              tag = tag_of(job, chunk)), tag = NULL)
   sent <- tryCatch({
@@ -130,10 +132,11 @@ abandon <- function(backend, board, job) {
 }
 
 # Clusters with connections of their own kind.
-run_on_other_cluster <- function(cluster, job, collector) {
+run_on_other_cluster <- function(cluster, job, collector, elements) {
   chunks <- equal_chunks(job$count, length(cluster))
-  each <- function(chunk, entry, job) entry(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
+  calls <- lapply(chunks, function(chunk) whole_chunk(job, chunk, elements))
+  each <- function(arguments, entry) do.call(entry, arguments)
   environment(each) <- baseenv()
-  results <- parallel::clusterApplyLB(cluster, chunks, each, chunk_entry, job)
+  results <- parallel::clusterApplyLB(cluster, calls, each, chunk_entry)
   collect_all(collector, chunks, results)
 }

@@ -1,8 +1,9 @@
 # Jobs: what a worker is told once in a call, and how it works on a chunk of the elements.
 
 # Runs in a worker. The result is data, also if something failed: nothing is lost on the way. It
-# covers fewer elements than were asked for if `seconds` are over; the job then goes on.
-run_chunk <- function(id, job, from, to, last, seconds) {
+# covers fewer elements than were asked for if `seconds` are over; the job then goes on. `elements` are
+# those of the chunk where they are not the job's.
+run_chunk <- function(id, job, from, to, last, seconds, elements = NULL) {
   state <- shared_state()
   failure <- NULL
   if (!is.null(job)) {
@@ -11,7 +12,7 @@ run_chunk <- function(id, job, from, to, last, seconds) {
     else state$jobs[[id]] <- begun
     begun <- NULL # the job is to be collected when it ends
   }
-  result <- if (is.null(failure)) work(state$jobs[[id]], from, to, seconds)
+  result <- if (is.null(failure)) work(state$jobs[[id]], from, to, seconds, elements)
             else list(failure = failure, to = to)
   result$has_ended <- last && (result$to == to || !is.null(result$failure))
   if (result$has_ended) end_job(id)
@@ -37,7 +38,7 @@ end_job <- function(id) {
 
 begin_job <- function(job) {
   x <- open_cargo(job$x)
-  list(job = job, element = element_of(x, job), one = caller_of(job),
+  list(job = job, element = if (!is.null(x)) element_of(x, job), one = caller_of(job),
        out = if (!is.null(job$out)) resolve_record(job$out, writable = TRUE),
        bytes = if (job$is_forked) 0 else max(job$bytes, as.numeric(utils::object.size(x))))
 }
@@ -109,10 +110,10 @@ caller_of <- function(job) {
 # At most so many warnings of a chunk are passed on.
 warnings_max <- 20L
 
-work <- function(worker, from, to, seconds = Inf) {
+work <- function(worker, from, to, seconds = Inf, elements = NULL) {
   if (to < from) return(list(values = list(), to = to, seconds = 0))
   values <- vector("list", to - from + 1)
-  element <- worker$element
+  element <- if (is.null(elements)) worker$element else function(i) elements[[i - from + 1]]
   FUN <- worker$one
   out <- worker$out
   streams <- worker$job$streams

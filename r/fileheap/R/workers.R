@@ -185,10 +185,21 @@ collect_loss <- function(collector, text, from, to, pid = NA) {
   collector$failures <- c(collector$failures, list(failure))
 }
 
-run_job <- function(backend, job, collector) {
-  switch(backend$kind, cluster = run_on_cluster(backend, job, collector),
-         fork = run_forked(backend, job, collector), future = run_futures(backend, job, collector),
-         bioc = run_bioc(backend, job, collector))
+# `elements` go with the chunks, if they are not the job's.
+run_job <- function(backend, job, collector, elements) {
+  switch(backend$kind, cluster = run_on_cluster(backend, job, collector, elements),
+         fork = run_forked(backend, job, collector),
+         future = run_futures(backend, job, collector, elements),
+         bioc = run_bioc(backend, job, collector, elements))
+}
+
+chunk_elements <- function(elements, from, to) elements[seq.int(from, length.out = to - from + 1)]
+
+# What run_chunk() is called with for a chunk of those that are worked through in one go.
+whole_chunk <- function(job, chunk, elements) {
+  from <- chunk[[1L]]
+  to <- chunk[[2L]]
+  list(job$id, job, from, to, TRUE, Inf, chunk_elements(elements, from, to))
 }
 
 collect_all <- function(collector, chunks, results) {
@@ -228,11 +239,11 @@ forked_notes <- function(base) {
   }))
 }
 
-run_futures <- function(backend, job, collector) {
+run_futures <- function(backend, job, collector, elements) {
   chunks <- equal_chunks(job$count, future::nbrOfWorkers())
   entry <- chunk_entry
   futures <- lapply(chunks, function(chunk) {
-    arguments <- list(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
+    arguments <- whole_chunk(job, chunk, elements)
     future::future(do.call(entry, arguments), globals = list(entry = entry, arguments = arguments),
                    packages = "fileheap", seed = NULL)
   })
@@ -240,11 +251,12 @@ run_futures <- function(backend, job, collector) {
   collect_all(collector, chunks, results)
 }
 
-run_bioc <- function(backend, job, collector) {
+run_bioc <- function(backend, job, collector, elements) {
   chunks <- equal_chunks(job$count, BiocParallel::bpnworkers(backend$param))
-  each <- function(chunk, entry, job) entry(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
+  calls <- lapply(chunks, function(chunk) whole_chunk(job, chunk, elements))
+  each <- function(arguments, entry) do.call(entry, arguments)
   environment(each) <- baseenv()
-  results <- BiocParallel::bptry(BiocParallel::bplapply(chunks, each, entry = chunk_entry,
-                                                        job = job, BPPARAM = backend$param))
+  results <- BiocParallel::bptry(BiocParallel::bplapply(calls, each, entry = chunk_entry,
+                                                        BPPARAM = backend$param))
   collect_all(collector, chunks, results)
 }
