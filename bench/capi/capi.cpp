@@ -212,7 +212,7 @@ template <class A> std::vector<double> pattern(std::size_t number) {
     switch (number) {
     case 0: return {pairs(a, many)};
     case 1: return {random_sizes(a, some, seed * 99991 + 7)};
-    case 2: return {mixed(a, 200000 / scale)};
+    case 2: return {mixed(a, 1000000 / scale)};
     case 3: return {batches(a, many, true)};
     case 4: return {batches(a, many, false)};
     case 5: return {cross_thread(a, many)};
