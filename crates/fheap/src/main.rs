@@ -14,6 +14,7 @@ mod target;
 mod text;
 mod vectors;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -77,7 +78,10 @@ commands! {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     cli.color.write_global();
     let output = Output { json: cli.json, quiet: cli.quiet };
     match cli.command.run(output) {
@@ -87,15 +91,28 @@ fn main() -> ExitCode {
         Err(error) => {
             let code = exit::code(&error);
             if output.json {
-                let kind = format!("{:?}", error.kind());
-                let told = serde_json::json!({
-                    "error": { "kind": kind, "text": error.to_string(), "exit": code }
-                });
-                eprintln!("{told}");
+                tell(&format!("{:?}", error.kind()), &error.to_string(), code);
             } else {
-                anstream::eprintln!("{} {error}", paint(BAD, "fheap:"));
+                let _ = writeln!(anstream::stderr(), "{} {error}", paint(BAD, "fheap:"));
             }
             ExitCode::from(code)
         }
     }
+}
+
+/// An error as JSON. A closed standard error is no reason to panic.
+fn tell(kind: &str, text: &str, code: u8) {
+    let told = serde_json::json!({ "error": { "kind": kind, "text": text, "exit": code } });
+    let _ = writeln!(io::stderr(), "{told}");
+}
+
+/// Arguments that clap does not take; help and version, which it ends with as well, are no errors.
+fn refused(error: &clap::Error) -> ExitCode {
+    let options = std::env::args_os().take_while(|argument| argument != "--");
+    if error.use_stderr() && options.into_iter().any(|argument| argument == "--json") {
+        tell("InvalidArgument", error.to_string().trim_end(), exit::USAGE);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 })
 }

@@ -2,7 +2,7 @@
 
 use fileheap_core::catalog::{RecordNew, Root};
 use fileheap_core::format::{RECORD_RELOCATABLE, RecordState};
-use fileheap_core::{Heap, Result, WriteTxn};
+use fileheap_core::{Error, ErrorKind, Heap, Result, WriteTxn};
 use fileheap_r_layout::{
     BUFFER_HEAD, INLINE_BYTES, ONE_REFERENCE, PAYLOAD_MIN_BYTES, ROOT_KIND, keep_cell,
 };
@@ -18,6 +18,28 @@ const BUFFER_MAX: u64 = 1 << 30;
 pub enum Stored<'a> {
     Vector { elements: Elements<'a>, dim: Vec<i32> },
     Frame { names: Vec<String>, columns: Vec<Elements<'a>>, rows: i32 },
+}
+
+impl Stored<'_> {
+    /// Whether R can have it: no text of R's holds a zero byte.
+    pub fn check(&self) -> Result<()> {
+        let whole = |text: &str| !text.contains('\0');
+        let all = |elements: &Elements<'_>| match elements {
+            Elements::Texts(texts) => texts.iter().flatten().all(|text| whole(text)),
+            _ => true,
+        };
+        let fine = match self {
+            Self::Vector { elements, .. } => all(elements),
+            Self::Frame { names, columns, .. } => {
+                names.iter().all(|name| whole(name)) && columns.iter().all(all)
+            }
+        };
+        if fine {
+            return Ok(());
+        }
+        let text = "a text with a zero byte in it, which R cannot have";
+        Err(Error::new(ErrorKind::InvalidArgument, text).advice("take the zero bytes out"))
+    }
 }
 
 /// Stores and binds in one transaction; returns the bytes of the elements.

@@ -87,17 +87,20 @@ fn range(text: &str) -> Option<(u64, u64)> {
     Some((number(offset)?, number(bytes)?))
 }
 
+/// Bytes in a row of a hexdump.
+pub const ROW_BYTES: usize = 16;
+
 /// Bytes as `hexdump -C` shows them.
 pub fn hexdump(bytes: &[u8], offset: u64) -> String {
     let mut text = String::new();
-    for (index, row) in bytes.chunks(16).enumerate() {
+    for (index, row) in bytes.chunks(ROW_BYTES).enumerate() {
         let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
         let letter = |&byte: &u8| match byte {
             b' '..=b'~' => char::from(byte),
             _ => '.',
         };
         let letters: String = row.iter().map(letter).collect();
-        let at = offset + index as u64 * 16;
+        let at = offset + (index * ROW_BYTES) as u64;
         text.push_str(&format!("{at:010x}  {:47}  {letters}\n", hex.join(" ")));
     }
     text

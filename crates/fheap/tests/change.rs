@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::process::Command;
 
 use common::*;
 use fileheap_core::{Heap, Options};
@@ -86,6 +87,58 @@ fn arrays_that_do_not_fit_are_refused() {
     on(&heap, "check", &[]).ends(0);
 }
 
+/// A .npy file of version 1.
+fn npy(scratch: &Scratch, descr: &str, shape: &str, data: &[u8]) -> String {
+    let file = scratch.file("made.npy");
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    fs::write(&file, bytes).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn arrays_of_odd_shapes_and_letters_are_taken_or_refused() {
+    let scratch = Scratch::new("npy-odd");
+    let heap = scratch.file("a.heap");
+    let import = |descr: &str, shape: &str, data: &[u8]| {
+        let file = npy(&scratch, descr, shape, data);
+        on(&heap, "import", &["x", &file, "--create"])
+    };
+    import("<f8", "0, 4000000000000000000", b"").ends(2).complains(&["31 bits"]);
+    import("|S2", "2", b"a\0\xff\xfe").ends(2).complains(&["element 1", "Unicode"]);
+    import("<U1", "1", &0xd800_u32.to_le_bytes()).ends(2).complains(&["element 0"]);
+    import("|S3", "1", b"a\0b").ends(2).complains(&["zero byte"]);
+    assert!(!heap.exists(), "nothing is made for what R could not have");
+    import("<f8", "0, 2147483647", b"").ends(0);
+    let text = on(&heap, "get", &["x"]).ends(0).says(&["2147483627 more columns"]).out;
+    assert!(text.len() < 1000);
+    on(&heap, "get", &["x", "-f", "csv"]).ends(2).complains(&["columns"]);
+}
+
+#[test]
+fn half_numbers_come_in() {
+    let scratch = Scratch::new("npy-half");
+    let words: [u16; 7] = [0x3c00, 0xc000, 0x0200, 0x7bff, 0x7c00, 0xfc00, 0x7e00];
+    let data: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let found = imported(&scratch, &npy(&scratch, "<f2", "7,", &data));
+    let small = 2_f64.powi(-15);
+    assert_eq!(found["values"], json!([1.0, -2.0, small, 65504.0, "Inf", "-Inf", "NaN"]));
+}
+
+#[test]
+fn texts_that_r_cannot_have_are_refused() {
+    let scratch = Scratch::new("csv-zero");
+    let (file, heap) = (scratch.file("in.csv"), scratch.file("a.heap"));
+    for text in ["a\nx\0y\n", "a\0b\n1\n"] {
+        fs::write(&file, text).unwrap();
+        let ran = on(&heap, "import", &["t", file.to_str().unwrap(), "--create"]);
+        ran.ends(2).complains(&["zero byte", "in.csv"]);
+    }
+}
+
 #[test]
 fn tables_come_in_and_go_out_as_they_were() {
     let scratch = Scratch::new("csv");
@@ -128,6 +181,25 @@ fn export_replaces_only_when_told() {
     on(&heap, "export", &["plain", scratch.file("x.odt").to_str().unwrap()]).ends(2);
     let left: Vec<_> = fs::read_dir(&scratch.0).unwrap().flatten().collect();
     assert!(left.iter().all(|it| !it.file_name().to_string_lossy().contains("partial")));
+}
+
+#[test]
+fn results_replace_no_heap_and_no_device() {
+    let scratch = Scratch::new("replace");
+    let heap = sample(&scratch);
+    let before = on(&heap, "dump", &["--json"]).ends(0).out;
+    let path = heap.to_str().unwrap();
+    for option in ["--svg", "--html"] {
+        on(&heap, "map", &[option, path]).ends(2).complains(&["is a heap"]);
+        on(&heap, "map", &[option, "/dev/null"]).ends(2).complains(&["regular file"]);
+    }
+    on(&heap, "export", &["frame", path, "-f", "csv", "--force"]).ends(2).complains(&["is a heap"]);
+    assert_eq!(on(&heap, "dump", &["--json"]).ends(0).out, before);
+    let (file, link) = (scratch.file("real.csv"), scratch.file("link.csv"));
+    fs::write(&file, "old").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    on(&heap, "export", &["frame", link.to_str().unwrap(), "--force"]).ends(0);
+    assert!(link.is_symlink() && fs::read(&file).unwrap().starts_with(b"a,b,s,f\n"));
 }
 
 #[test]
@@ -181,8 +253,16 @@ fn gc_removes_orphans_and_nothing_else() {
     of_r(&scratch.file("noted.heap"), 2).close().unwrap();
     fs::write(notes.join("uuid"), scratch.file("noted.heap").to_str().unwrap()).unwrap();
     fs::write(file("text"), "FILEHEAP? no").unwrap();
-    fs::write(file("b.heap.partial-4194999"), "half").unwrap();
-    fs::write(file(&format!("c.heap.partial-{}", std::process::id())), "alive").unwrap();
+    fs::write(file("somebody.partial-4194999"), "of another program").unwrap();
+    fs::create_dir(file("folder.fheap-partial-4194999")).unwrap();
+    // Anybody may write notes: such as never end, and such as point to what is no scratch heap.
+    std::os::unix::fs::symlink("/dev/zero", notes.join("endless")).unwrap();
+    assert!(Command::new("mkfifo").arg(notes.join("pipe")).status().unwrap().success());
+    let named = scratch.file("mine.fheap-partial-4194999");
+    fs::write(&named, "not in a folder that was named").unwrap();
+    fs::write(notes.join("wrong"), named.to_str().unwrap()).unwrap();
+    fs::write(file("b.csv.fheap-partial-4194999"), "half").unwrap();
+    fs::write(file(&format!("c.csv.fheap-partial-{}", std::process::id())), "alive").unwrap();
     let gc = |rest: &[&str]| {
         let arguments = [&["gc", folder.to_str().unwrap()], rest].concat();
         let output = command(&arguments).env("TMPDIR", scratch.file("tmp")).output().unwrap();
@@ -195,10 +275,12 @@ fn gc_removes_orphans_and_nothing_else() {
     assert!(file("orphan.heap").exists() && scratch.file("noted.heap").exists());
     let (code, told) = gc(&["--force"]);
     assert_eq!(code, 0, "{told}");
-    let gone = [file("orphan.heap"), scratch.file("noted.heap"), file("b.heap.partial-4194999")];
+    let gone =
+        [file("orphan.heap"), scratch.file("noted.heap"), file("b.csv.fheap-partial-4194999")];
     assert!(gone.iter().all(|path| !path.exists()));
     assert!(file("kept.heap").exists() && file("open.heap").exists() && file("text").exists());
-    assert!(file(&format!("c.heap.partial-{}", std::process::id())).exists());
+    assert!(file(&format!("c.csv.fheap-partial-{}", std::process::id())).exists());
+    assert!(file("somebody.partial-4194999").exists() && named.exists());
     assert_eq!(gc(&["--force"]), (0, "nothing to collect\n".to_owned()));
     open.close().unwrap();
 }

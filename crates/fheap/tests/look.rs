@@ -275,3 +275,49 @@ fn pictures_are_well_formed_and_name_what_they_show() {
     roxmltree::Document::parse(body).unwrap();
     assert!(!body.contains("<script") && !body.contains("href="), "it needs no other file");
 }
+
+#[test]
+fn numbers_of_any_size_are_taken_or_refused() {
+    let scratch = Scratch::new("numbers");
+    let heap = sample(&scratch);
+    let most = usize::MAX.to_string();
+    for name in ["get", "dump"] {
+        let rest: &[&str] = if name == "get" { &["plain", "-n", &most] } else { &["-n", &most] };
+        on(&heap, name, rest).ends(0).says(&["plain bytes"]);
+    }
+    on(&heap, "top", &["-n", "1", "-i", "inf"]).ends(0);
+    for bad in ["nan", "soon"] {
+        on(&heap, "top", &["-n", "1", "-i", bad]).ends(2).complains(&["number of seconds"]);
+    }
+    on(&heap, "top", &["-n", "0"]).ends(2);
+    for option in ["--width", "--rows"] {
+        on(&heap, "map", &[option, "1"]).ends(0);
+        on(&heap, "map", &[option, "0"]).ends(2);
+        on(&heap, "map", &[option, &most]).ends(2);
+        on(&heap, "map", &[option, "1001"]).ends(2).complains(&["1..=1000"]);
+    }
+}
+
+#[test]
+fn a_limit_holds_for_bytes_as_json_too() {
+    let scratch = Scratch::new("limit");
+    let heap = sample(&scratch);
+    let whole = on(&heap, "get", &["@0x40000+100", "--json"]).ends(0).json();
+    let cut = on(&heap, "get", &["@0x40000+100", "--json", "-n", "2"]).ends(0).json();
+    let hex = |value: &serde_json::Value| value["hex"].as_str().unwrap().to_owned();
+    assert_eq!((hex(&whole).len(), hex(&cut).len()), (200, 64));
+    assert_eq!((&cut["bytes"], &hex(&whole)[..64]), (&json!(100), &*hex(&cut)));
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_told_as_json_too() {
+    let cases: [&[&str]; 3] = [&["ls", "--json"], &["--json", "dance"], &["--json", "top", "-n"]];
+    for arguments in cases {
+        let ran = fheap(arguments).ends(2);
+        let told: serde_json::Value = serde_json::from_str(&ran.err).expect("one object of JSON");
+        assert_eq!((&told["error"]["exit"], ran.out.as_str()), (&json!(2), ""));
+    }
+    fheap(&["ls"]).ends(2).complains(&["error: ", "Usage"]);
+    fheap(&["ls", "--json", "--help"]).ends(0).says(&["Usage"]);
+    fheap(&["ls", "--", "--json", "a", "b"]).ends(2).complains(&["error: "]);
+}

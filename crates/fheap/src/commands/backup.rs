@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use fileheap_core::{Heap, Options, Result};
+use fileheap_core::{Heap, Result};
 use serde_json::json;
 
+use super::open_to_tend;
 use crate::output::{Ending, Output};
 use crate::{progress, text};
 
@@ -20,7 +21,7 @@ pub struct Backup {
 impl Backup {
     pub fn run(&self, output: Output) -> Result<Ending> {
         let spinner = progress::spinner(output, "copying");
-        let heap = Heap::open(&self.heap, &Options::new())?;
+        let heap = open_to_tend(&self.heap)?;
         heap.backup(&self.target)?;
         heap.close()?;
         spinner.finish_and_clear();

@@ -8,7 +8,7 @@ use fileheap_core::{Error, ErrorKind, Result};
 use serde_json::json;
 
 use super::get::put;
-use super::open_to_read;
+use super::{begins_as_heap, open_to_read};
 use crate::forms::Format;
 use crate::output::{Ending, Output, cannot_write};
 use crate::{progress, target, text};
@@ -52,10 +52,14 @@ impl Export {
     }
 }
 
+/// What stands before the number of the process in the name of a file that is not yet whole.
+pub const PARTIAL: &str = ".fheap-partial-";
+
 /// Makes a file under another name, which it gets when it is whole; returns its length.
 pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<u64> {
+    let path = &replaceable(path)?;
     let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".partial-{}", std::process::id()));
+    partial.push(format!("{PARTIAL}{}", std::process::id()));
     let partial = PathBuf::from(partial);
     let failed = |error| cannot_write(error).at(path);
     let done = (|| {
@@ -71,4 +75,18 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> 
         let _ = fs::remove_file(&partial);
     }
     done
+}
+
+/// The file itself, behind links. A device, a pipe or a heap is not given up for a result.
+fn replaceable(path: &Path) -> Result<PathBuf> {
+    let Ok(found) = path.metadata() else { return Ok(path.to_owned()) };
+    let refuse =
+        |what, advice| Err(Error::new(ErrorKind::InvalidArgument, what).at(path).advice(advice));
+    if !found.is_file() {
+        return refuse("only a regular file is replaced", "`fheap get` writes to pipes");
+    }
+    if begins_as_heap(path) {
+        return refuse("the file is a heap, and is not replaced", "give another name");
+    }
+    path.canonicalize().map_err(|error| cannot_write(error).at(path))
 }

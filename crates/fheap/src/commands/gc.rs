@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use fileheap_core::format::Superblock;
 use fileheap_core::{Error, ErrorKind, Heap, ReadTxn, Result};
 use serde::Serialize;
 
-use super::open_to_read;
+use super::export::PARTIAL;
+use super::{begins_as_heap, open_to_read};
 use fileheap_r_layout::{FACE_ROOT, FaceRoot, SCRATCH};
 
 use crate::output::{Ending, FAINT, GOOD, Output, WARN, paint, table};
@@ -36,16 +36,18 @@ struct Orphan {
     error: Option<String>,
 }
 
+/// A note holds a path and little more.
+const NOTE_MAX: u64 = 64 << 10;
+
 impl Gc {
     pub fn run(&self, output: Output) -> Result<Ending> {
         let mut orphans = Vec::new();
-        for path in noted() {
-            orphans.extend(judge(&path));
-        }
+        orphans.extend(noted().iter().filter_map(|path| scratch_heap(path)));
         for folder in &self.folders {
             let fail = |error| Error::os("cannot look through the folder", error).at(folder);
             for entry in fs::read_dir(folder).map_err(fail)? {
-                orphans.extend(judge(&entry.map_err(fail)?.path()));
+                let path = entry.map_err(fail)?.path();
+                orphans.extend(unfinished_export(&path).or_else(|| scratch_heap(&path)));
             }
         }
         orphans.sort_by(|one, other| one.path.cmp(&other.path));
@@ -67,42 +69,38 @@ fn noted() -> Vec<PathBuf> {
             continue;
         }
         let Ok(notes) = fs::read_dir(folder.path()) else { continue };
-        let first_line = |note: fs::DirEntry| {
-            let text = fs::read_to_string(note.path()).ok()?;
-            text.lines().next().map(PathBuf::from)
-        };
-        found.extend(notes.flatten().filter_map(first_line));
+        found.extend(notes.flatten().filter_map(|note| first_line(&note.path())));
     }
     found
 }
 
-/// The orphan that a file is, if it is one.
-fn judge(path: &Path) -> Option<Orphan> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    let what = if is_dead_export(&name) {
-        "unfinished export"
-    } else if begins_as_heap(path) && is_orphan(path).unwrap_or(false) {
-        "scratch heap"
-    } else {
+/// Of a note. Anybody may make a folder of that name, and put into it what never ends.
+fn first_line(note: &Path) -> Option<PathBuf> {
+    let mut text = String::new();
+    if !fs::symlink_metadata(note).ok()?.is_file() {
         return None;
-    };
+    }
+    File::open(note).ok()?.take(NOTE_MAX).read_to_string(&mut text).ok()?;
+    text.lines().next().map(PathBuf::from)
+}
+
+fn scratch_heap(path: &Path) -> Option<Orphan> {
+    let is_one = begins_as_heap(path) && is_orphan(path).unwrap_or(false);
+    is_one.then(|| orphan(path, "scratch heap"))?
+}
+
+/// What `replace` of a process that is gone left.
+fn unfinished_export(path: &Path) -> Option<Orphan> {
+    let name = path.file_name()?.to_str()?;
+    let pid: u32 = name.rsplit_once(PARTIAL)?.1.parse().ok()?;
+    let is_gone = !Path::new(&format!("/proc/{pid}")).exists();
+    let is_file = fs::symlink_metadata(path).ok()?.is_file();
+    (is_gone && is_file).then(|| orphan(path, "unfinished export"))?
+}
+
+fn orphan(path: &Path, what: &'static str) -> Option<Orphan> {
     let bytes = fs::metadata(path).ok()?.len();
     Some(Orphan { path: path.to_owned(), what, bytes, removed: false, error: None })
-}
-
-/// `x.partial-PID` of a process that is gone.
-fn is_dead_export(name: &str) -> bool {
-    let pid = name.rsplit_once(".partial-").and_then(|(_, pid)| pid.parse::<u32>().ok());
-    pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
-}
-
-fn begins_as_heap(path: &Path) -> bool {
-    let mut magic = [0; 8];
-    // Opening a pipe would wait for its other end.
-    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    is_file
-        && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
-        && magic == Superblock::MAGIC
 }
 
 fn is_orphan(path: &Path) -> Result<bool> {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::open_to_read;
 use crate::forms::{self, Format, unfit};
 use crate::output::{Ending, FAINT, Output, cannot_write, paint};
-use crate::target::{self, Found, hexdump};
+use crate::target::{self, Found, ROW_BYTES, hexdump};
 use crate::text::clean;
 use crate::{objects, shape};
 
@@ -74,7 +74,8 @@ pub fn put(
         Format::Raw => forms::put_bytes(bytes, out, bar),
         Format::Text => out.write_all(bytes_text(found, limit).as_bytes()).map_err(cannot_write),
         Format::Json => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex: String =
+                shown(bytes, limit).iter().map(|byte| format!("{byte:02x}")).collect();
             let fields = shape.map(|shape| shape::fields(shape, bytes));
             let value = json!({
                 "face": objects::face(root), "offset": root.offset, "bytes": root.bytes,
@@ -87,6 +88,12 @@ pub fn put(
             Err(unfit(what, "a table or an array", "take --format text, json or raw"))
         }
     }
+}
+
+/// Rows are those of a hexdump.
+fn shown(bytes: &[u8], limit: Option<usize>) -> &[u8] {
+    let most = limit.map_or(bytes.len(), |rows| rows.saturating_mul(ROW_BYTES));
+    &bytes[..bytes.len().min(most)]
 }
 
 fn bytes_text(found: &Found<'_>, limit: Option<usize>) -> String {
@@ -106,10 +113,11 @@ fn bytes_text(found: &Found<'_>, limit: Option<usize>) -> String {
             }
         }
     }
-    let shown = limit.map_or(bytes.len(), |rows| bytes.len().min(rows * 16));
-    text.push_str(&hexdump(&bytes[..shown], root.offset));
-    if shown < bytes.len() {
-        text.push_str(&format!("... {} bytes more; --limit 0 shows all\n", bytes.len() - shown));
+    let shown = shown(bytes, limit);
+    text.push_str(&hexdump(shown, root.offset));
+    let more = bytes.len() - shown.len();
+    if more > 0 {
+        text.push_str(&format!("... {more} bytes more; --limit 0 shows all\n"));
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fileheap_core::{Error, ErrorKind, Heap, Options, Result};
 use fileheap_r_layout::{Kind, NA_DOUBLE, NA_INTEGER};
@@ -28,24 +28,45 @@ pub struct Import {
     file: PathBuf,
     /// The format, whatever the file's name says
     #[arg(long, short, value_enum)]
-    format: Option<Format>,
+    format: Option<Source>,
     /// Make the heap if there is none
     #[arg(long)]
     create: bool,
+}
+
+/// A format to read.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Source {
+    /// Comma-separated values with a line of headings.
+    Csv,
+    /// An array of numpy.
+    Npy,
+}
+
+impl Source {
+    /// The format that a file's name tells.
+    fn of(path: &Path) -> Option<Self> {
+        match Format::of(path)? {
+            Format::Csv => Some(Self::Csv),
+            Format::Npy => Some(Self::Npy),
+            _ => None,
+        }
+    }
 }
 
 impl Import {
     pub fn run(&self, output: Output) -> Result<Ending> {
         let fail = |error| Error::os("cannot read the file", error).at(&self.file);
         let bytes = fs::read(&self.file).map_err(fail)?;
-        let stored = match self.format.or_else(|| Format::of(&self.file)) {
-            Some(Format::Npy) => array(&bytes),
-            Some(Format::Csv) => frame(&bytes),
-            _ => {
+        let stored = match self.format.or_else(|| Source::of(&self.file)) {
+            Some(Source::Npy) => array(&bytes),
+            Some(Source::Csv) => frame(&bytes),
+            None => {
                 let text = "only .npy and .csv files can be imported";
                 Err(Error::new(ErrorKind::InvalidArgument, text).advice("name a --format"))
             }
         };
+        let stored = stored.and_then(|it| it.check().map(|()| it));
         let stored = stored.map_err(|error| error.at(&self.file))?;
         let options = Options::new();
         let heap = match self.create {
@@ -69,7 +90,7 @@ impl Import {
             }
         };
         let value = json!({ "name": self.name, "what": what, "bytes": bytes });
-        let line = format!("{}: {what}, {}\n", self.name, text::bytes(bytes));
+        let line = format!("{}: {what}, {}\n", text::clean(&self.name), text::bytes(bytes));
         output.show(&value, |_| line)?;
         Ok(Ending::Fine)
     }

@@ -27,11 +27,11 @@ pub struct Map {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Characters in a line of the terminal's map
-    #[arg(long)]
-    width: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    width: Option<u16>,
     /// Lines of the terminal's map at most
-    #[arg(long, default_value_t = 24)]
-    rows: usize,
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rows: u16,
 }
 
 impl Map {
@@ -51,10 +51,11 @@ impl Map {
             let choice = AutoStream::choice(&std::io::stdout());
             let colours = choice != ColorChoice::Never;
             let width = self.width.unwrap_or_else(|| match std::io::stdout().is_terminal() {
-                true => usize::from(console::Term::stdout().size().1),
+                true => console::Term::stdout().size().1,
                 false => 80,
             });
-            output.text(&draw_text(&survey, width, self.rows, colours))?;
+            let (width, rows) = (usize::from(width), usize::from(self.rows));
+            output.text(&draw_text(&survey, width, rows, colours))?;
         }
         Ok(Ending::Fine)
     }

@@ -22,10 +22,10 @@ pub struct Top {
     /// The heap file
     heap: PathBuf,
     /// Seconds from one look to the next
-    #[arg(long, short, default_value_t = 1.0)]
-    interval: f64,
+    #[arg(long, short, default_value = "1", value_parser = seconds)]
+    interval: Duration,
     /// End after so many looks
-    #[arg(long, short = 'n')]
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 }
 
@@ -59,7 +59,6 @@ struct Process {
 
 impl Top {
     pub fn run(&self, output: Output) -> Result<Ending> {
-        let pause = Duration::from_secs_f64(self.interval.clamp(0.05, 3600.0));
         let term = Term::stdout();
         let redraw = !output.json && term.is_term();
         let mut before: Option<(Instant, u64)> = None;
@@ -85,8 +84,16 @@ impl Top {
             if self.count.is_some_and(|count| looks >= count) {
                 return Ok(Ending::Fine);
             }
-            std::thread::sleep(pause);
+            std::thread::sleep(self.interval);
         }
+    }
+}
+
+/// A pause that hinders nobody and ends some day.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(number) if !number.is_nan() => Ok(Duration::from_secs_f64(number.clamp(0.05, 3600.0))),
+        _ => Err("a number of seconds is expected".to_owned()),
     }
 }
 

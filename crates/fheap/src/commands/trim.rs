@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use fileheap_core::{Heap, Options, Result};
+use fileheap_core::Result;
 use serde_json::json;
 
+use super::open_to_tend;
 use crate::output::{Ending, Output};
 use crate::{progress, text};
 
@@ -18,7 +19,7 @@ pub struct Trim {
 impl Trim {
     pub fn run(&self, output: Output) -> Result<Ending> {
         let spinner = progress::spinner(output, "trimming");
-        let heap = Heap::open(&self.heap, &Options::new())?;
+        let heap = open_to_tend(&self.heap)?;
         let report = heap.trim()?;
         heap.close()?;
         spinner.finish_and_clear();

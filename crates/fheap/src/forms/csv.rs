@@ -5,9 +5,12 @@ use std::io::Write;
 use fileheap_core::{Error, Result};
 use indicatif::ProgressBar;
 
-use super::frame;
+use super::{frame, unfit};
 use crate::output::cannot_write;
 use crate::rserial::Object;
+
+/// A matrix without rows may claim to have any number of columns.
+const COLUMNS_MAX: usize = 1 << 24;
 
 pub fn write(
     object: &Object<'_>,
@@ -15,7 +18,10 @@ pub fn write(
     out: &mut dyn Write,
     bar: &ProgressBar,
 ) -> Result<()> {
-    let frame = frame::of(object)?;
+    let frame = frame::of(object, COLUMNS_MAX)?;
+    if frame.more_columns > 0 {
+        return Err(unfit("an object of more than 2^24 columns", "a table", "take --format raw"));
+    }
     let mut out = csv::Writer::from_writer(out);
     let corner = frame.row_names.is_some().then(String::new);
     let headings = corner.into_iter().chain(frame.columns.iter().map(|it| it.name.clone()));

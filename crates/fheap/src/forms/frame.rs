@@ -13,6 +13,8 @@ pub struct Frame<'o> {
     pub rows: usize,
     pub row_names: Option<Vec<String>>,
     pub columns: Vec<Column<'o>>,
+    /// How many columns were left out.
+    pub more_columns: usize,
 }
 
 /// Part of a vector: from `start` on, as many elements as the frame has rows.
@@ -84,12 +86,12 @@ impl Column<'_> {
     }
 }
 
-/// An object as a frame, if it can be one.
-pub fn of<'o>(object: &'o Object<'o>) -> Result<Frame<'o>> {
+/// An object as a frame of at most `widest` columns, if it can be one.
+pub fn of<'o>(object: &'o Object<'o>, widest: usize) -> Result<Frame<'o>> {
     match &object.body {
-        Body::List(columns) if object.is("data.frame") => data_frame(object, columns),
+        Body::List(columns) if object.is("data.frame") => data_frame(object, columns, widest),
         Body::Vector(elements) => Ok(match dim(object) {
-            Some(dim) if dim.len() == 2 => matrix(object, elements, dim[0], dim[1]),
+            Some(dim) if dim.len() == 2 => matrix(object, elements, [dim[0], dim[1]], widest),
             _ => vector(object, elements),
         }),
         _ => {
@@ -104,14 +106,14 @@ fn vector<'o>(object: &'o Object<'o>, elements: &'o Elements<'o>) -> Frame<'o> {
     let names = object.attribute("names").map(texts_of).filter(|names| names.len() == rows);
     let column =
         Column { name: "value".to_owned(), elements, start: 0, reading: Reading::of(object) };
-    Frame { rows, row_names: names, columns: vec![column] }
+    Frame { rows, row_names: names, columns: vec![column], more_columns: 0 }
 }
 
 fn matrix<'o>(
     object: &'o Object<'o>,
     elements: &'o Elements<'o>,
-    rows: usize,
-    count: usize,
+    [rows, count]: [usize; 2],
+    widest: usize,
 ) -> Frame<'o> {
     let names = |axis: usize, wanted: usize| match &object.attribute("dimnames")?.body {
         Body::List(both) => both.get(axis).map(texts_of).filter(|names| names.len() == wanted),
@@ -121,14 +123,20 @@ fn matrix<'o>(
     let name = |at: usize| headings.as_ref().map_or(format!("V{}", at + 1), |all| all[at].clone());
     let column =
         |at: usize| Column { name: name(at), elements, start: at * rows, reading: Reading::Plain };
-    Frame { rows, row_names: names(0, rows), columns: (0..count).map(column).collect() }
+    let columns: Vec<_> = (0..count.min(widest)).map(column).collect();
+    let more_columns = count - columns.len();
+    Frame { rows, row_names: names(0, rows), columns, more_columns }
 }
 
-fn data_frame<'o>(object: &'o Object<'o>, parts: &'o [Object<'o>]) -> Result<Frame<'o>> {
+fn data_frame<'o>(
+    object: &'o Object<'o>,
+    parts: &'o [Object<'o>],
+    widest: usize,
+) -> Result<Frame<'o>> {
     let rows = row_count(object);
     let names = object.attribute("names").map(texts_of).unwrap_or_default();
     let mut columns = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
+    for (index, part) in parts.iter().enumerate().take(widest) {
         let name = names.get(index).cloned().unwrap_or_else(|| format!("V{}", index + 1));
         match elements(part).filter(|elements| elements.len() == rows) {
             Some(elements) => {
@@ -143,5 +151,6 @@ fn data_frame<'o>(object: &'o Object<'o>, parts: &'o [Object<'o>]) -> Result<Fra
     let row_names = object
         .attribute("row.names")
         .filter(|names| elements(names).is_some_and(|it| it.bytes().is_none() && it.len() == rows));
-    Ok(Frame { rows, row_names: row_names.map(texts_of), columns })
+    let more_columns = parts.len() - columns.len();
+    Ok(Frame { rows, row_names: row_names.map(texts_of), columns, more_columns })
 }

@@ -10,6 +10,9 @@ use crate::output::{FAINT, HEAD, cannot_write, paint, table};
 use crate::rserial::{Body, Object, texts_of};
 use crate::text::clean;
 
+/// Columns that are shown where rows are cut, too.
+const COLUMNS: usize = 20;
+
 pub fn write(object: &Object<'_>, limit: Option<usize>, out: &mut dyn Write) -> Result<()> {
     let text = lines(object, limit, "")?;
     out.write_all(text.as_bytes()).map_err(cannot_write)
@@ -32,7 +35,10 @@ fn lines(object: &Object<'_>, limit: Option<usize>, path: &str) -> Result<String
                 text.push_str(&lines(part, limit, &format!("{path}{step}"))?);
             }
         }
-        Body::Vector(_) | Body::List(_) => text.push_str(&rows(&frame::of(object)?, limit)?),
+        Body::Vector(_) | Body::List(_) => {
+            let widest = limit.map_or(usize::MAX, |_| COLUMNS);
+            text.push_str(&rows(&frame::of(object, widest)?, limit)?);
+        }
         _ => {}
     }
     Ok(text)
@@ -64,9 +70,15 @@ fn rows(frame: &Frame<'_>, limit: Option<usize>) -> Result<String> {
         right.push(0);
     }
     let mut text = table(&head, all, &right);
+    let mut left = Vec::new();
     if shown < frame.rows {
-        let more = frame.rows - shown;
-        let note = format!("... {more} more; --limit 0 shows all");
+        left.push(format!("{} more", frame.rows - shown));
+    }
+    if frame.more_columns > 0 {
+        left.push(format!("{} more columns", frame.more_columns));
+    }
+    if !left.is_empty() {
+        let note = format!("... {}; --limit 0 shows all", left.join(", "));
         text.push_str(&format!("{}\n", paint(HEAD, note)));
     }
     Ok(text)

@@ -43,7 +43,8 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
             header.descr
         )));
     }
-    let data = match header.fortran || header.shape.len() < 2 {
+    // Without elements there is no order, and extents beside a zero may be of any size.
+    let data = match header.fortran || header.shape.len() < 2 || data.is_empty() {
         true => Cow::Borrowed(data),
         false => Cow::Owned(turned(data, &header.shape, size)),
     };
@@ -88,7 +89,7 @@ fn width(descr: &str) -> Result<usize> {
     let known = match kind {
         'b' => count == 1,
         'i' | 'u' => [1, 2, 4, 8].contains(&count),
-        'f' => [4, 8].contains(&count),
+        'f' => [2, 4, 8].contains(&count),
         'c' => [8, 16].contains(&count),
         'U' | 'S' => count > 0,
         _ => false,
@@ -140,6 +141,7 @@ fn convert(descr: &str, size: usize, data: &[u8]) -> Result<Elements<'static>> {
         Elements::Numbers(Kind::Double, Cow::Owned(bytes))
     };
     let float = |word: u64| match part {
+        2 => half(word as u16),
         4 => f64::from(f32::from_bits(word as u32)),
         _ => f64::from_bits(word),
     };
@@ -165,28 +167,49 @@ fn convert(descr: &str, size: usize, data: &[u8]) -> Result<Elements<'static>> {
             let bytes = words(false).map(float).flat_map(f64::to_le_bytes).collect();
             Elements::Numbers(Kind::Complex, Cow::Owned(bytes))
         }
-        'U' => texts(data.chunks_exact(size).map(|bytes| utf32(bytes, big))),
+        'U' => texts(data.chunks_exact(size).map(|bytes| utf32(bytes, big)))?,
         _ => texts(data.chunks_exact(size).map(|bytes| {
             let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-            String::from_utf8_lossy(&bytes[..end]).into_owned()
-        })),
+            let text = std::str::from_utf8(&bytes[..end]).ok()?;
+            Some(text.to_owned())
+        }))?,
     })
+}
+
+/// A number of 16 bits: a sign, 5 bits of exponent, 10 of fraction.
+fn half(word: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(word >> 10 & 31), f64::from(word & 1023));
+    let size = match exponent {
+        0 => fraction * 2_f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + fraction) * 2_f64.powi(exponent - 25),
+    };
+    if word >> 15 == 1 { -size } else { size }
 }
 
 fn integers(kind: Kind, all: impl Iterator<Item = i32>) -> Elements<'static> {
     Elements::Numbers(kind, Cow::Owned(all.flat_map(i32::to_le_bytes).collect()))
 }
 
-fn texts(all: impl Iterator<Item = String>) -> Elements<'static> {
-    Elements::Texts(all.map(|text| Some(Cow::Owned(text))).collect())
+/// Texts, none of which may be None: that is one whose bytes are no characters.
+fn texts(all: impl Iterator<Item = Option<String>>) -> Result<Elements<'static>> {
+    let one = |(at, text): (usize, Option<String>)| match text {
+        Some(text) => Ok(Some(Cow::Owned(text))),
+        None => {
+            let advice = "decode bytes with numpy.strings.decode first";
+            Err(bad(format!("element {at} is no Unicode text")).advice(advice))
+        }
+    };
+    all.enumerate().map(one).collect::<Result<_>>().map(Elements::Texts)
 }
 
-fn utf32(bytes: &[u8], big: bool) -> String {
+fn utf32(bytes: &[u8], big: bool) -> Option<String> {
     let letter = |at: &[u8]| {
         let four = [at[0], at[1], at[2], at[3]];
         let code = if big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) };
-        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+        char::from_u32(code)
     };
-    let text: String = bytes.chunks_exact(4).map(letter).collect();
-    text.trim_end_matches('\0').to_owned()
+    let text: String = bytes.chunks_exact(4).map(letter).collect::<Option<_>>()?;
+    Some(text.trim_end_matches('\0').to_owned())
 }
