@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use tools::{CLANG, CPP, folder, here, prefix, succeeds, works};
+use tools::{CLANG, CPP, Compiler, folder, here, prefix, succeeds, works};
 
 #[test]
 fn pkg_config_finds_the_library() {
@@ -50,6 +50,16 @@ fn the_list_goes_on_from_run_to_run() {
         assert_eq!(works(&list, &[file, "10"]), "new list\nfound 0 nodes, sum 0\n");
         assert_eq!(works(&list, &[file, "1000"]), "found 10 nodes, sum 45\n");
         assert_eq!(works(&list, &[file, "0"]), "found 1010 nodes, sum 509545\n");
+    }
+}
+
+#[test]
+fn the_program_in_c_counts_its_runs() {
+    for compiler in ["gcc -std=c11 -Wpedantic -O2", "clang -std=c11 -Wpedantic -O2"] {
+        let program = Compiler(compiler).build("examples/readme.c");
+        let file = folder("readme-c").join("data.heap").display().to_string();
+        assert_eq!(works(&program, &[&file]), "run 1\n");
+        assert_eq!(works(&program, &[&file]), "run 2\n");
     }
 }
 

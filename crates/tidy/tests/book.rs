@@ -107,6 +107,7 @@ fn examples_are_those_of_tested_files() {
     let pairs = [
         ("README.md", "rust", "crates/fileheap/examples/demo.rs"),
         ("README.md", "cpp", "crates/fileheap-capi/examples/readme.cpp"),
+        ("docs/C.md", "c", "crates/fileheap-capi/examples/readme.c"),
         ("README.md", "r", guide),
         ("docs/guide/r.md", "r", guide),
     ];

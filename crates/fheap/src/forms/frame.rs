@@ -64,10 +64,19 @@ impl Reading {
             Self::Days => Some(text::moment((number.floor() as i64).saturating_mul(86400)).0),
             Self::Seconds => {
                 let (day, time) = text::moment(number.floor() as i64);
-                Some(format!("{day}T{time}Z"))
+                Some(format!("{day}T{time}{}Z", fraction(number)))
             }
         }
     }
+}
+
+/// Parts of a second, if there are any: a double of today has no more than microseconds.
+fn fraction(seconds: f64) -> String {
+    let parts = ((seconds - seconds.floor()) * 1e6).round().min(999_999.0);
+    if parts == 0.0 {
+        return String::new();
+    }
+    format!(".{parts:06}").trim_end_matches('0').to_owned()
 }
 
 impl Column<'_> {
@@ -99,6 +108,11 @@ pub fn of<'o>(object: &'o Object<'o>, widest: usize) -> Result<Frame<'o>> {
             Err(unfit(&summary(object).0, "a table", advice))
         }
     }
+}
+
+/// Whether a list is a data frame whose columns are all vectors of its length.
+pub fn fits(object: &Object<'_>) -> bool {
+    object.is("data.frame") && of(object, usize::MAX).is_ok()
 }
 
 fn vector<'o>(object: &'o Object<'o>, elements: &'o Elements<'o>) -> Frame<'o> {

@@ -26,7 +26,7 @@ fn lines(object: &Object<'_>, limit: Option<usize>, path: &str) -> Result<String
     };
     let mut text = format!("{}\n", paint(FAINT, format!("{path}{}<{head}>", space(path))));
     match &object.body {
-        Body::List(parts) if !object.is("data.frame") => {
+        Body::List(parts) if !frame::fits(object) => {
             let names = object.attribute("names").map(texts_of).unwrap_or_default();
             for (index, part) in parts.iter().enumerate() {
                 let name = names.get(index).filter(|name| !name.is_empty());
