@@ -321,3 +321,23 @@ fn arguments_that_make_no_sense_are_told_as_json_too() {
     fheap(&["ls", "--json", "--help"]).ends(0).says(&["Usage"]);
     fheap(&["ls", "--", "--json", "a", "b"]).ends(2).complains(&["error: "]);
 }
+
+#[test]
+fn frames_of_lists_and_parts_of_seconds_are_shown() {
+    let scratch = Scratch::new("odd");
+    let path = scratch.file("a.heap");
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    for name in ["odd", "times"] {
+        let blob = fs::read(data(&format!("{name}.rserial"))).unwrap();
+        let cell = object(&txn, 0, &[], &blob);
+        bind(&mut txn, name, KIND_R, 1, cell);
+    }
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    on(&path, "dump", &[]).ends(0).says(&["<data.frame 3 x 2>", "$b[[2]] <integer, 2>"]);
+    on(&path, "get", &["odd", "-f", "csv"]).ends(2).complains(&["column \"b\""]);
+    let csv = on(&path, "get", &["times", "-f", "csv"]).ends(0).out;
+    let times = ["1970-01-01T00:00:00Z", "1970-01-01T00:00:01.5Z", "2023-11-14T22:13:20.1Z"];
+    assert_eq!(csv, format!("when\n{}\n", times.join("\n")));
+}
