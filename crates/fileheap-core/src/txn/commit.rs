@@ -148,6 +148,10 @@ impl Engine {
             book.baseline_stale = true;
             book.shadows.clear();
         } else {
+            // P26: the log's word about claimed space ends with this commit, so what it told must
+            // be told again, even where the same bytes were stored over it.
+            let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges();
+            self.view.doubt(&claimed);
             let done = self.view.harvest(&mut dirty);
             if let Err(error) = done {
                 changes.carried = dirty;
