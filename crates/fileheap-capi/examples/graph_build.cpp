@@ -1,4 +1,4 @@
-// Builds a graph in a file: graph_build FILE [nodes]
+// Builds a graph in a file, which must not exist: graph_build FILE [nodes]
 
 #include <cstdio>
 #include <cstdlib>

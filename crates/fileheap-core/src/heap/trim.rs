@@ -40,13 +40,16 @@ impl Heap {
         // SAFETY: as above.
         let holes = unsafe { allocator.punch(&txn, PUNCH_MIN_PAGES)? };
         report.hindered = holes.zones_kept;
-        // Whoever has private copies of those pages must not take them for what the file has.
+        let in_bytes = |hole: &std::ops::Range<u64>| hole.start * PAGE_BYTES..hole.end * PAGE_BYTES;
+        let holes_bytes: Vec<_> = holes.pages.iter().map(in_bytes).collect();
+        // Whoever has private copies of those pages must not take them for what the file has; and
+        // ours must not pass for stores to what is claimed (P26).
+        engine.drop_private(&holes_bytes)?;
         holes.pages.iter().for_each(|hole| Ground::claimed(&txn, hole.clone()));
         // P22: what is given up must be committed and durable before it goes, and no other writer
         // may take it again in between.
         txn.commit_and_continue()?;
-        let in_bytes = |hole: &std::ops::Range<u64>| hole.start * PAGE_BYTES..hole.end * PAGE_BYTES;
-        report.punched_bytes = engine.punch(holes.pages.iter().map(in_bytes))?;
+        report.punched_bytes = engine.punch(&holes_bytes)?;
         txn.abort()?;
         report.cut_bytes = engine.cut_tail(pages * PAGE_BYTES, Wait::Forever)?;
         Ok(report)

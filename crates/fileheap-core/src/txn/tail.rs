@@ -8,9 +8,15 @@ use crate::Result;
 use crate::os::{Lock, Mode, Wait};
 
 impl Engine {
+    /// Our private copies of free ranges, of which nothing is in the log, go.
+    pub fn drop_private(&self, ranges: &[Range<u64>]) -> Result<()> {
+        let dropped = self.view.discard_many(ranges);
+        dropped.map_err(|error| self.os_error("cannot drop private pages", error))
+    }
+
     /// Gives the disk space of free ranges back; returns how many bytes. A filesystem without
     /// holes keeps it. The writer word is held.
-    pub fn punch(&self, ranges: impl Iterator<Item = Range<u64>>) -> Result<u64> {
+    pub fn punch(&self, ranges: &[Range<u64>]) -> Result<u64> {
         // What is stored there later is not to be compared with what lay there.
         self.book().shadows.clear();
         let mut bytes = 0;
