@@ -12,6 +12,14 @@ pub fn bar(output: Output, what: &str, total: u64) -> ProgressBar {
     begin(output, ProgressBar::new(total), style, what)
 }
 
+/// Shows on a bar what the engine tells of its copying.
+pub fn of_bytes(bar: &ProgressBar) -> impl FnMut(u64, u64) {
+    |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+}
+
 /// A bar over `total` steps.
 pub fn steps(output: Output, what: &str, total: u64) -> ProgressBar {
     begin(output, ProgressBar::new(total), "{msg} [{bar:32}] {pos}/{len}", what)

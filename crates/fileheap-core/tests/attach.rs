@@ -234,3 +234,18 @@ fn a_commit_is_told_although_going_on_fails() {
     assert_eq!(root(&open(&disk)), 2);
     assert_eq!(txn.commit_and_continue().unwrap_err().kind(), ErrorKind::Poisoned);
 }
+
+/// Who has nothing to commit goes by no log that others have carried home meanwhile.
+#[test]
+fn a_commit_of_nothing_after_others_carried_the_log_home() {
+    let disk = RamDisk::new();
+    let first = create(&disk);
+    put_root(&first, 1);
+    let second = open(&disk);
+    put_root(&second, 2);
+    second.checkpoint().unwrap();
+    first.begin_write().unwrap().commit().unwrap();
+    assert_eq!((root(&first), root(&second)), (2, 2));
+    put_root(&first, 3);
+    assert_eq!((root(&first), root(&second)), (3, 3));
+}

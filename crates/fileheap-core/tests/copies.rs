@@ -102,3 +102,16 @@ fn a_backup_shares_disk_space_where_the_file_system_can() {
     let scratch = Scratch::new("reflink");
     play(TEST, "actor", &scratch.0).succeeds();
 }
+
+#[test]
+fn a_backup_tells_how_far_it_is() {
+    let scratch = Scratch::new("copies-progress");
+    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
+    let mut told = Vec::new();
+    let mut progress = |done, total| told.push((done, total));
+    heap.backup_with_progress(scratch.file("b.heap"), &mut progress).unwrap();
+    // A file system that shares space copies at once, and nothing is told.
+    assert!(told.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1));
+    assert!(told.last().is_none_or(|(done, total)| done == total));
+    assert_eq!(root(&Heap::open(scratch.file("b.heap"), &Options::new()).unwrap()), 4711);
+}

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use fileheap_core::catalog::RecordNew;
-use fileheap_core::format::{RECORD_RELOCATABLE, RecordState};
+use fileheap_core::format::{INITIAL_BYTES, RECORD_RELOCATABLE, RecordState};
 use fileheap_core::os::Capture;
+use fileheap_core::os::ram::{RamDisk, RamHost};
 use fileheap_core::{Durability, ErrorKind, Heap, Options, Wait};
 
 #[test]
@@ -360,6 +361,41 @@ fn every_way_of_finding_stores_finds_all_of_them() {
             mixed_stores(capture, tracked);
         }
     }
+}
+
+/// P26: what is in the log only must be logged again when its space is taken anew, even if nothing
+/// changes in memory.
+#[test]
+fn the_same_bytes_stored_over_again_are_kept() {
+    for capture in [Capture::Armed, Capture::Unarmed, Capture::Scan, Capture::Pagemap] {
+        let scratch = Scratch::new(&format!("again-{capture:?}"));
+        let options = Options::new().capture(capture);
+        stored_over_again(&Heap::create(scratch.file("a.heap"), &options).unwrap());
+    }
+    let host = RamHost::create(&RamDisk::new(), INITIAL_BYTES).unwrap();
+    let options = Options::new().limit_bytes(16 << 20);
+    stored_over_again(&Heap::create_on(Box::new(host), &options).unwrap());
+}
+
+fn stored_over_again(heap: &Heap) {
+    const BYTES: u64 = 50_000;
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc(BYTES, 4096).unwrap();
+    fill(&txn, at, BYTES, 7);
+    txn.commit().unwrap();
+    heap.checkpoint().unwrap(); // the file has sevens
+    let txn = heap.begin_write().unwrap();
+    txn.free(at).unwrap();
+    txn.commit().unwrap();
+    let txn = heap.begin_write().unwrap();
+    assert_eq!(txn.alloc_zeroed(BYTES, 4096).unwrap(), at);
+    txn.free(at).unwrap();
+    txn.commit().unwrap(); // the log has zeros
+    let txn = heap.begin_write().unwrap();
+    assert_eq!(txn.alloc_zeroed(BYTES, 4096).unwrap(), at);
+    txn.commit().unwrap();
+    let read = heap.begin_read().unwrap();
+    assert!(read.bytes(at, BYTES).unwrap().iter().all(|&byte| byte == 0), "sevens came back");
 }
 
 fn mixed_stores(capture: Capture, tracked: bool) {

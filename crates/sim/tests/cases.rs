@@ -1,4 +1,4 @@
-//! One test for each crash case of docs/PROTOCOL.md but P24, each at exactly its point.
+//! One test for each crash case of docs/PROTOCOL.md but P24 and P26, each at exactly its point.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -19,11 +19,11 @@ pub struct Backup {
 
 impl Backup {
     pub fn run(&self, output: Output) -> Result<Ending> {
-        let spinner = progress::spinner(output, "copying");
+        let bar = progress::bar(output, "copying", 0);
         let heap = Heap::open(&self.heap, &Options::new())?;
-        heap.backup(&self.target)?;
+        heap.backup_with_progress(&self.target, &mut progress::of_bytes(&bar))?;
         heap.close()?;
-        spinner.finish_and_clear();
+        bar.finish_and_clear();
         let copy = Heap::peek(&self.target)?;
         let (txn, bytes) = (copy.superblock().checkpoint_txn, copy.file_bytes()?);
         let value = json!({ "target": self.target, "transaction": txn, "bytes": bytes });

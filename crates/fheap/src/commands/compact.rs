@@ -19,9 +19,10 @@ pub struct Compact {
 
 impl Compact {
     pub fn run(&self, output: Output) -> Result<Ending> {
-        let spinner = progress::spinner(output, "compacting");
-        let report = Heap::compact(&self.heap, &Options::new())?;
-        spinner.finish_and_clear();
+        let bar = progress::bar(output, "copying", 0);
+        let shown = &mut progress::of_bytes(&bar);
+        let report = Heap::compact_with_progress(&self.heap, &Options::new(), shown)?;
+        bar.finish_and_clear();
         let (before, after, moved) = (report.before_bytes, report.after_bytes, report.moved_count);
         let value = json!({ "before_bytes": before, "after_bytes": after, "moved_count": moved });
         output.show(&value, |_| {

@@ -16,26 +16,35 @@ impl Heap {
     /// grows; a transaction that is open when it begins is waited for. Bytes of direct extents
     /// are copied as they are.
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
+        self.backup_with_progress(target, &mut |_, _| ())
+    }
+
+    /// The same; `progress` is told how many bytes are copied, and how many there are.
+    pub fn backup_with_progress(
+        &self,
+        target: impl AsRef<Path>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
         self.still_open()?;
-        self.copy_to(target.as_ref())
+        self.copy_to(target.as_ref(), progress)
     }
 
     /// P21: without the name until it is whole and synced.
-    pub(super) fn copy_to(&self, target: &Path) -> Result<()> {
+    pub(super) fn copy_to(&self, target: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
         let copy = SystemHost::create(target, 0, 0o600)?;
-        self.fill_copy(&copy)?;
+        self.fill_copy(&copy, progress)?;
         copy.publish().map_err(|error| Error::os("cannot name the copy", error).at(target))
     }
 
-    fn fill_copy(&self, copy: &SystemHost) -> Result<()> {
+    fn fill_copy(&self, copy: &SystemHost, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
         let engine = &self.shared.engine;
         engine.freeze_between_transactions()?;
-        let done = self.copy_frozen(copy);
+        let done = self.copy_frozen(copy, progress);
         engine.thaw()?;
         done
     }
 
-    fn copy_frozen(&self, copy: &SystemHost) -> Result<()> {
+    fn copy_frozen(&self, copy: &SystemHost, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
         let engine = &self.shared.engine;
         let to = &**copy.data();
         let fail = |error| Error::os("cannot write the copy", error).at(copy.path());
@@ -43,14 +52,19 @@ impl Heap {
         let from = &**engine.host().data();
         let len = from.len().map_err(fail)?;
         if to.clone_from(from).is_err() {
-            copy_blocks(from, to, len).map_err(fail)?;
+            copy_blocks(from, to, len, progress).map_err(fail)?;
         }
         engine.replay_onto(&snapshot, to)?;
         finish(to, &snapshot.superblock, snapshot.txn).map_err(|error| error.at(copy.path()))
     }
 }
 
-fn copy_blocks(from: &dyn File, to: &dyn File, len: u64) -> std::io::Result<()> {
+fn copy_blocks(
+    from: &dyn File,
+    to: &dyn File,
+    len: u64,
+    progress: &mut dyn FnMut(u64, u64),
+) -> std::io::Result<()> {
     to.reserve(0..len)?;
     let mut block = vec![0; BLOCK_BYTES];
     let mut at = PREAMBLE_BYTES;
@@ -62,6 +76,7 @@ fn copy_blocks(from: &dyn File, to: &dyn File, len: u64) -> std::io::Result<()> 
             to.write_at(at, &[IoSlice::new(&block[..got])])?;
         }
         at += want as u64;
+        progress(at, len);
     }
     Ok(())
 }

@@ -27,6 +27,15 @@ impl Heap {
     /// keeps its offset, since pointers to it are the user's. Free runs become holes, the free
     /// tail goes.
     pub fn compact(path: impl AsRef<Path>, options: &Options) -> Result<CompactReport> {
+        Self::compact_with_progress(path, options, &mut |_, _| ())
+    }
+
+    /// The same; `progress` is told how many bytes are copied, and how many there are.
+    pub fn compact_with_progress(
+        path: impl AsRef<Path>,
+        options: &Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<CompactReport> {
         let path = std::fs::canonicalize(path.as_ref())
             .map_err(|error| Error::os("cannot find the heap", error).at(path.as_ref()))?;
         let known = std::fs::metadata(&path)
@@ -47,7 +56,7 @@ impl Heap {
         let dense = Path::new(&name);
         let _ = std::fs::remove_file(dense);
         let made = heap
-            .copy_to(dense)
+            .copy_to(dense, progress)
             .and_then(|()| same_rights(&path, dense))
             .and_then(|()| rewrite(dense, options));
         let moved = made.and_then(|report| {

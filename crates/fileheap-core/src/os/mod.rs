@@ -97,6 +97,9 @@ pub trait View: Send + Sync {
     /// Says that a range was stored to, which a kernel sees by itself: those pages no longer show
     /// the file, even if their bytes are the same.
     fn note_stores(&self, _range: Range<u64>) {}
+    /// Pages of these ranges that are private count as stored to in the next harvest, whatever they
+    /// hold: for views that tell stores by what changed.
+    fn doubt(&self, _ranges: &[Range<u64>]) {}
     /// Lifts or restores write protection of a view that was mapped read-only; others ignore it.
     fn set_writable(&self, writable: bool) -> io::Result<()>;
     /// Drops private copies in the range: it shows the file again.

@@ -8,9 +8,8 @@ use super::book::Book;
 use super::engine::Engine;
 use super::renewal::Moment;
 use super::write_set::{Areas, WriteSet, merged, split};
-use crate::format::{LOG_LIVE, PAGE_BYTES, PREAMBLE_BYTES};
-use crate::log::{Cursor, LogWriter, Payload};
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
+use crate::format::PAGE_BYTES;
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +31,6 @@ const HOME_MIN_BYTES: u64 = 1024 * 1024;
 const WAITING_PAGES_MAX: u64 = 2048;
 /// Each commit has waited for the disk: it can bear the way home of so many pages.
 const PAGES_PER_COMMIT: u64 = 4;
-const PAYLOAD_MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// An extent that is mapped shared because this transaction made it.
 #[derive(Debug, Clone)]
@@ -64,10 +62,6 @@ pub struct Changes {
     pub unsynced: AtomicBool,
     /// Harvested by a commit that failed, or by the one under way.
     pub(super) carried: Vec<Range<u64>>,
-}
-
-fn taken<T: Default>(list: &Mutex<T>) -> T {
-    std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Engine {
@@ -154,6 +148,10 @@ impl Engine {
             book.baseline_stale = true;
             book.shadows.clear();
         } else {
+            // P26: the log's word about claimed space ends with this commit, so what it told must
+            // be told again, even where the same bytes were stored over it.
+            let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges();
+            self.view.doubt(&claimed);
             let done = self.view.harvest(&mut dirty);
             if let Err(error) = done {
                 changes.carried = dirty;
@@ -217,248 +215,10 @@ impl Engine {
     ///
     /// # Safety
     /// The range is mapped and nobody stores to it while the slice lives.
-    unsafe fn mapped(&self, range: Range<u64>) -> &[u8] {
+    pub(super) unsafe fn mapped(&self, range: Range<u64>) -> &[u8] {
         let bytes = (range.end - range.start) as usize;
         // SAFETY: the caller's promise.
         unsafe { std::slice::from_raw_parts(self.view.base().add(range.start as usize), bytes) }
-    }
-
-    /// C4 and C5.
-    fn write_log(
-        &self,
-        book: &mut Book,
-        logged: &[Range<u64>],
-        homes: &[Range<u64>],
-        durability: Durability,
-    ) -> Result<()> {
-        self.open_writer(book)?;
-        let mut payloads = Vec::with_capacity(logged.len() + homes.len());
-        payloads.extend(homes.iter().map(|r| Payload::Home(r.start, r.end - r.start)));
-        for range in logged {
-            let mut at = range.start.max(PREAMBLE_BYTES);
-            while at < range.end {
-                let end = range.end.min(at + PAYLOAD_MAX_BYTES);
-                // SAFETY: dirty pages are mapped, ours, and at rest during commit.
-                payloads.push(Payload::Bytes(at, unsafe { self.mapped(at..end) }));
-                at = end;
-            }
-        }
-        self.append(book, &payloads, durability == Durability::Power)
-    }
-
-    fn append(&self, book: &mut Book, payloads: &[Payload<'_>], sync: bool) -> Result<()> {
-        let bulletin = self.bulletin();
-        let Some(writer) = book.writer.as_mut() else { unreachable!("opened by the caller") };
-        let mut spans = Vec::with_capacity(payloads.len());
-        bulletin.log_unsettled.store(1, SeqCst);
-        let durable = bulletin.durable_txn.load(SeqCst);
-        if let Err(failed) = writer.append(payloads, durable, sync, &mut spans) {
-            if failed.wiped {
-                bulletin.log_unsettled.store(0, SeqCst);
-                return Err(self.os_error("cannot write the log", failed.error));
-            }
-            return Err(self.poison("writing the log", failed.error));
-        }
-        if sync {
-            writer.file().sync().map_err(|error| self.poison("syncing the log", error))?;
-        }
-        let tail = writer.tail();
-        book.cursor = Some(tail);
-        book.index.add(&spans);
-        self.set_seen(tail.txn);
-        if sync {
-            bulletin.durable_txn.store(tail.txn, SeqCst);
-        }
-        bulletin.published_txn.store(tail.txn, SeqCst);
-        bulletin.log_unsettled.store(0, SeqCst);
-        bulletin.commit_count.fetch_add(1, SeqCst);
-        Ok(())
-    }
-
-    /// Makes `book.writer` stand behind the last published transaction.
-    pub(super) fn open_writer(&self, book: &mut Book) -> Result<()> {
-        let generation = self.bulletin().log_generation.load(SeqCst);
-        let published = self.bulletin().published_txn.load(SeqCst);
-        if self.live_tail(book).is_some() {
-            return Ok(());
-        }
-        book.writer = None;
-        let fail = |error| self.os_error("cannot open the log", error);
-        self.refresh_superblock(book)?;
-        if book.superblock.flags & LOG_LIVE == 0 {
-            // P16: what lies there was left behind by a close that was cut off. P17 would not
-            // hold for commits that went into it.
-            for which in 0..2 {
-                self.host.remove_log(which).map_err(fail)?;
-            }
-            return self.begin_log(book, generation + 1);
-        }
-        let log = self.open_log(generation & 1)?;
-        if let Some(log) = log.filter(|log| log.header.generation == generation) {
-            let from = book.cursor.filter(|at| at.generation == generation).unwrap_or(log.start());
-            let tail = self.read_tail(&log, from, published)?;
-            book.writer = Some(LogWriter::resume(&log, tail).map_err(fail)?);
-            book.cursor = Some(tail);
-            book.logs[(generation & 1) as usize] = Some(log);
-            return Ok(());
-        }
-        self.begin_log(book, generation + 1)
-    }
-
-    /// The end of the log, where our writer is the last that wrote: one from before others wrote
-    /// knows neither the log that is live nor its end.
-    pub(super) fn live_tail(&self, book: &Book) -> Option<Cursor> {
-        let published = self.bulletin().published_txn.load(SeqCst);
-        let generation = self.bulletin().log_generation.load(SeqCst);
-        let tail = book.writer.as_ref().map(LogWriter::tail);
-        tail.filter(|tail| tail.generation == generation && tail.txn == published)
-    }
-
-    fn read_tail(&self, log: &crate::log::LogFile, from: Cursor, published: u64) -> Result<Cursor> {
-        let mut ignored = Vec::new();
-        let tail = self.read_frames(log, from, Some(published), &mut ignored)?;
-        if tail.txn == published {
-            return Ok(tail);
-        }
-        let text = format!("the log ends with transaction {} of {published}", tail.txn);
-        Err(Error::new(ErrorKind::Corrupt, text)
-            .at(self.host.path())
-            .advice("close the heap in all processes and open it again"))
-    }
-
-    /// Begins a log generation behind the last published transaction. P17: the file exists and
-    /// the superblock announces it before the first frame.
-    pub(super) fn begin_log(&self, book: &mut Book, generation: u64) -> Result<()> {
-        let fail = |error| self.os_error("cannot begin a log", error);
-        let which = (generation & 1) as usize;
-        let file = self.host.log(which, true).map_err(fail)?;
-        let Some(file) = file else { unreachable!("asked to create it") };
-        if file.len().map_err(fail)? > self.log_bytes.saturating_mul(4) {
-            // The header goes first: who still reads this log looks at it afterwards.
-            let nothing = [0; size_of::<crate::format::LogHeader>()];
-            file.write_at(0, &[std::io::IoSlice::new(&nothing)]).map_err(fail)?;
-            file.truncate(self.log_bytes).map_err(fail)?;
-        }
-        self.write_superblock(book, |superblock| {
-            superblock.flags = LOG_LIVE;
-            superblock.log_generation = generation;
-        })?;
-        let published = self.bulletin().published_txn.load(SeqCst);
-        let salt = salt(generation);
-        let begun = LogWriter::begin(file, self.identity().uuid, generation, published, salt);
-        let (writer, log) = begun.map_err(fail)?;
-        book.cursor = Some(writer.tail());
-        book.writer = Some(writer);
-        book.logs[which] = Some(log);
-        self.bulletin().log_generation.store(generation, SeqCst);
-        Ok(())
-    }
-
-    /// C6: what this transaction made or freed gets the mapping it is to have from now on.
-    fn settle_extents(&self, book: &mut Book, changes: &mut Changes) -> Result<()> {
-        let fail = |error| self.os_error("cannot map an extent", error);
-        let dirty = whole_pages(std::mem::take(&mut changes.carried));
-        let extents = taken(&changes.extents);
-        let made = merged(extents.iter().map(|extent| extent.range.clone()).collect(), 0);
-        // Of space claimed but not stored to we show what the others show: the file.
-        let unused = split(&split(&taken(&changes.claimed).ranges(), &dirty).1, &made).1;
-        self.view.discard_many(&unused).map_err(fail)?;
-        for extent in extents {
-            if extent.direct {
-                book.windows.push(extent.range);
-            } else {
-                self.view.unshare(extent.range).map_err(fail)?;
-            }
-        }
-        let enlisted = taken(&changes.enlisted);
-        if !enlisted.is_empty() {
-            self.bring_enlisted_home(book, &enlisted)?;
-        }
-        taken(&changes.freed);
-        Ok(())
-    }
-
-    /// P23: direct extents leave the log again before the next store goes straight to them.
-    fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
-        let areas = merged(enlisted.to_vec(), 0);
-        book.shadows.forget(&areas);
-        let pieces = book.index.plan(0, u64::MAX, Some(&areas));
-        self.write_pieces(book, &pieces)?;
-        self.sync_data()?;
-        let homes: Vec<_> =
-            areas.iter().map(|range| Payload::Home(range.start, range.end - range.start)).collect();
-        self.open_writer(book)?;
-        self.append(book, &homes, true)?;
-        // Extents that lie side by side stay windows of their own.
-        for range in enlisted {
-            let shared = self.view.share(range.clone());
-            shared.map_err(|error| self.os_error("cannot map an extent", error))?;
-            if !book.windows.contains(range) {
-                book.windows.push(range.clone());
-            }
-        }
-        Ok(())
-    }
-
-    /// Syncs the heap file, its length included.
-    pub(super) fn sync_data(&self) -> Result<()> {
-        self.grown.store(false, SeqCst);
-        self.host.data().sync().map_err(|error| self.poison("syncing the heap file", error))
-    }
-
-    /// Makes everything published so far survive a power cut.
-    pub fn sync_log(&self) -> Result<()> {
-        let bulletin = self.bulletin();
-        let published = bulletin.published_txn.load(SeqCst);
-        if bulletin.durable_txn.load(SeqCst) >= published {
-            return Ok(());
-        }
-        // Not the logs this process has read so far: others may have written to a newer one.
-        for which in 0..2 {
-            if let Some(log) = self.open_log(which)? {
-                log.file.sync().map_err(|error| self.poison("syncing the log", error))?;
-            }
-        }
-        bulletin.durable_txn.fetch_max(published, SeqCst);
-        Ok(())
-    }
-
-    /// The same from a thread of its own: commits go on meanwhile.
-    pub fn sync_behind(&self) -> Result<()> {
-        self.may_write()?;
-        let (logs, published) = {
-            let book = self.book();
-            let Some(cursor) = book.cursor else { return Ok(()) };
-            let logs: Vec<_> = book.logs.iter().flatten().map(|log| log.file.clone()).collect();
-            (logs, cursor.txn)
-        };
-        for log in logs {
-            log.sync().map_err(|error| self.poison("syncing the log", error))?;
-        }
-        self.bulletin().durable_txn.fetch_max(published, SeqCst);
-        Ok(())
-    }
-
-    /// Syncs what is published, and the direct extents this process stores to.
-    pub fn sync(&self) -> Result<()> {
-        self.may_write()?;
-        let book = self.book();
-        self.sync_log()?;
-        if book.windows.is_empty() {
-            return Ok(());
-        }
-        for window in &book.windows {
-            let settled = self.view.settle(window.clone());
-            settled.map_err(|error| self.os_error("cannot write the heap file", error))?;
-        }
-        self.sync_data()
-    }
-
-    /// Spans waiting to go home, length of the log, what failed behind the last commit.
-    pub fn log_load(&self) -> (usize, u64, Option<String>) {
-        let book = self.book();
-        let position = book.cursor.map_or(0, |cursor| cursor.position);
-        (book.index.len(), position, book.trouble.clone())
     }
 }
 
@@ -467,12 +227,4 @@ pub(super) fn whole_pages(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let page = PAGE_BYTES - 1;
     let out = ranges.into_iter().map(|r| r.start & !page..(r.end + page) & !page).collect();
     merged(out, 0)
-}
-
-/// Differs between the lives of a log file.
-fn salt(generation: u64) -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
-    hasher.write_u64(generation);
-    hasher.finish()
 }

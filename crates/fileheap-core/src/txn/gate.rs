@@ -1,7 +1,7 @@
 //! The gate of one process: many reading threads or one writing thread.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::os::Wait;
 use crate::{Error, ErrorKind, Result};
@@ -17,6 +17,8 @@ struct State {
     readers: Vec<usize>,
     writer: Option<usize>,
     waiting_writers: usize,
+    /// Threads to be woken: waking nobody is a system call, too.
+    sleeping: usize,
 }
 
 /// A shared/exclusive lock that knows its holders, waits with a deadline, and refuses to let a
@@ -52,7 +54,7 @@ impl Gate {
         state.readers.swap_remove(at);
         if state.readers.is_empty() {
             last();
-            self.changed.notify_all();
+            self.wake(&state);
         }
     }
 
@@ -71,8 +73,9 @@ impl Gate {
             match self.pause(state, wait) {
                 Ok(next) => state = next,
                 Err(error) => {
-                    self.lock().waiting_writers -= 1;
-                    self.changed.notify_all();
+                    let mut state = self.lock();
+                    state.waiting_writers -= 1;
+                    self.wake(&state);
                     return Err(error);
                 }
             }
@@ -84,8 +87,9 @@ impl Gate {
 
     /// Leaves as the writer.
     pub fn leave_write(&self) {
-        self.lock().writer = None;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.writer = None;
+        self.wake(&state);
     }
 
     /// Threads reading now.
@@ -103,21 +107,30 @@ impl Gate {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn pause<'a>(&self, state: MutexGuard<'a, State>, wait: Wait) -> Result<MutexGuard<'a, State>> {
-        match wait {
-            Wait::Forever => {
-                Ok(self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner))
-            }
-            Wait::Try => Err(busy()),
-            Wait::Until(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    return Err(busy());
-                }
-                let woken = self.changed.wait_timeout(state, left);
-                Ok(woken.unwrap_or_else(std::sync::PoisonError::into_inner).0)
-            }
+    fn wake(&self, state: &State) {
+        if state.sleeping > 0 {
+            self.changed.notify_all();
         }
+    }
+
+    fn pause<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        wait: Wait,
+    ) -> Result<MutexGuard<'a, State>> {
+        let left = match wait {
+            Wait::Forever => Duration::MAX,
+            Wait::Try => Duration::ZERO,
+            Wait::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
+        };
+        if left.is_zero() {
+            return Err(busy());
+        }
+        state.sleeping += 1;
+        let woken = self.changed.wait_timeout(state, left);
+        let mut state = woken.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        state.sleeping -= 1;
+        Ok(state)
     }
 }
 
@@ -135,7 +148,6 @@ fn nested(what: &str, holds: &str) -> Error {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use std::time::Duration;
 
     #[test]
     fn a_thread_never_waits_for_itself() {

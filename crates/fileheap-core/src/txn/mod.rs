@@ -1,6 +1,7 @@
 //! What a writer touched; begin, commit, abort; snapshots and pins; poison after a failed barrier.
 
 mod abort;
+mod append;
 mod book;
 mod checkpoint;
 mod commit;
@@ -12,6 +13,8 @@ mod pins;
 mod recover;
 mod refine;
 mod renewal;
+mod settle;
+mod sync;
 mod tail;
 mod windows;
 mod write_set;

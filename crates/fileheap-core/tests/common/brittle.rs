@@ -90,6 +90,9 @@ impl View for BrittleView {
     fn settle(&self, range: Range<u64>) -> io::Result<()> {
         self.0.settle(range)
     }
+    fn doubt(&self, ranges: &[Range<u64>]) {
+        self.0.doubt(ranges);
+    }
     fn harvest(&self, dirty: &mut Vec<Range<u64>>) -> io::Result<()> {
         strike(&self.1.harvests)?;
         self.0.harvest(dirty)?;

@@ -16,6 +16,8 @@ pub(super) trait Tracker: Send {
     fn adopt(&mut self, range: Range<u64>) -> io::Result<()>;
     /// The private pages of the range were dropped.
     fn forget(&mut self, range: Range<u64>);
+    /// See `View::doubt`.
+    fn doubt(&mut self, _range: Range<u64>) {}
     /// All that is private was mapped anew, and adopted again.
     fn renewed(&mut self) {
         self.forget(0..u64::MAX);

@@ -70,6 +70,10 @@ impl Tracker for HashTracker {
         }
     }
 
+    fn doubt(&mut self, range: Range<u64>) {
+        self.forget(range);
+    }
+
     fn harvest(
         &mut self,
         private: &[Range<u64>],

@@ -289,6 +289,11 @@ impl View for LinuxView {
         })
     }
 
+    fn doubt(&self, ranges: &[Range<u64>]) {
+        let mut state = self.state();
+        ranges.iter().for_each(|range| state.tracker.doubt(range.clone()));
+    }
+
     fn set_writable(&self, writable: bool) -> io::Result<()> {
         if self.writable {
             return Ok(());

@@ -282,6 +282,17 @@ impl View for RamView {
         }
     }
 
+    fn doubt(&self, ranges: &[Range<u64>]) {
+        let mut state = self.core.state();
+        for range in ranges {
+            for index in (range.start / PAGE_BYTES) as usize..(range.end / PAGE_BYTES) as usize {
+                if state.pages[index] == Page::Private {
+                    state.shadow.bytes_mut()[index * PAGE] ^= !0;
+                }
+            }
+        }
+    }
+
     fn set_writable(&self, _writable: bool) -> io::Result<()> {
         Ok(())
     }
