@@ -160,3 +160,20 @@ told <- with_transaction(rt, {
 })
 expect_true(all(vapply(told, function(it) "fileheap_error_forked_child" %in% it, NA)))
 expect_identical(rt$left, 4)
+
+# What it destroyed is back; what was destroyed before is not.
+kept <- as_fmalloc(c("a", "text longer than twelve"), rt)
+lost <- as_fmalloc(1:3, rt)
+destroy_fmalloc_vector(lost)
+try(with_transaction(rt, {
+  destroy_fmalloc_vector(kept)
+  stop("in vain")
+}), silent = TRUE)
+expect_identical(kept[], c("a", "text longer than twelve"))
+expect_true(refuses(lost[], "destroyed"))
+changed <- kept
+changed[1] <- "b"
+expect_identical(kept[1], "a")
+destroy_fmalloc_vector(kept)
+expect_true(refuses(kept[], "destroyed"))
+expect_true(is_clean(rt))

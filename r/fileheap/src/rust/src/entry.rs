@@ -128,7 +128,7 @@ impl RHeap {
                 Ok(Some((record, buffers)))
             })?;
             match found {
-                Some((record, buffers)) if !body.is_dead() => {
+                Some((record, buffers)) if !body.is_dead() || body.revive(&record) => {
                     body.aim(self, &record, buffers);
                     body.make_stale();
                 }
