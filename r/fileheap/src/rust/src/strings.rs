@@ -1,5 +1,5 @@
-//! Strings in character vectors: new text is appended to the last buffer, and a view is stored by one
-//! instruction: a process that is killed leaves the old or the new one.
+//! Strings in character vectors: new text is appended to the last buffer, and a view is stored by
+//! one instruction: a process that is killed leaves the old or the new one.
 
 use fileheap_core::WriteTxn;
 use fileheap_core::catalog::Memory;
