@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use common::*;
@@ -158,6 +159,29 @@ fn every_step_with_less_and_less_space_can_be_retried() {
             }
         }
         assert!(failures > 10, "the disk was full {failures} times only");
+    });
+}
+
+#[test]
+fn a_refused_growth_gives_back_what_it_got() {
+    // Unlike tmpfs it keeps what it gave before it was full.
+    let ext4 = |dir: &Path| image_disk(dir, "ext4", 24, &["-q"]);
+    as_actor_on("a_refused_growth_gives_back_what_it_got", &ext4, |dir| {
+        let path = dir.join("a.heap");
+        let heap = Heap::create(&path, &Options::new()).unwrap();
+        put_root(&heap, 1);
+        let before = fs::metadata(&path).unwrap();
+        let txn = heap.begin_write().unwrap();
+        let refusal = txn.alloc(1 << 30, 8).unwrap_err();
+        assert_eq!(refusal.kind(), ErrorKind::DiskFull, "{refusal}");
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!(after.len(), before.len());
+        assert!(after.blocks() <= before.blocks() + 16, "{} blocks", after.blocks()); // its map
+        let at = txn.alloc(1 << 20, 8).unwrap(); // there is room for this
+        fill(&txn, at, 1 << 20, 9);
+        txn.commit().unwrap();
+        fs::write(dir.join("another"), vec![1; 1 << 20]).unwrap();
+        clean(&heap);
     });
 }
 

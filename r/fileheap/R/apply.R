@@ -39,6 +39,7 @@ memLapply <- function(X, FUN, NAMESPACE = NULL, CLUSTER = NULL, VARS = NULL, MAX
 
 # What to work on: a view of it here, and what stands for it if it is shared already.
 subject_of <- function(X, namespace) {
+  if (!is.null(namespace)) label_of(namespace) # what was meant for FUN is no namespace
   is_name <- !is.null(namespace) && is.character(X) && length(X) == 1L && is.null(dim(X))
   if (!is_name) return(list(look = X, token = NULL))
   token <- variable_token(namespace, X)
@@ -96,6 +97,11 @@ as_out <- function(out, count) {
     fail("read_only", "OUT has to be a vector or matrix that is shared for writing: make it with ",
          "create_fmalloc_matrix(), or register it with writable = TRUE and retrieve a view with ",
          "writable = TRUE")
+  }
+  if (is.list(out) || is.character(out)) {
+    fail("type", "expected for OUT a vector or matrix of numbers, flags or bytes: workers store to ",
+         "its elements at the same time; found ", typeof(out), "; leave OUT out, and store the ",
+         "result", fields = list(found = typeof(out)))
   }
   if (count > 0 && length(out) %% count != 0) {
     fail("length", "expected for OUT a length that is a multiple of ", count, "; found ",

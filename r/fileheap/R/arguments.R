@@ -57,6 +57,10 @@ as_name <- function(name) {
   if (!is.character(name) || length(name) != 1L || is.na(name) || !nzchar(name)) {
     fail("invalid_argument", "expected a name, one string; found ", brief(name))
   }
+  if (Encoding(name) == "bytes" || !validEnc(name)) {
+    fail("invalid_argument", "expected a name that is text; found bytes that are none: ",
+         brief(name))
+  }
   name
 }
 

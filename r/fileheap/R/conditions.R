@@ -15,15 +15,25 @@ condition <- function(kind, text, fields) {
   structure(class = classes, c(list(message = text, call = caller()), fields))
 }
 
-# The exported function that the user called; NULL if R came here by itself, to get an element.
+# The exported function that the user called, or that FUN called in a worker; NULL if R came here by
+# itself, to get an element.
 caller <- function() {
   inside <- topenv()
+  call <- NULL
   for (frame in seq_len(sys.nframe())) {
     called <- sys.function(frame)
     if (identical(called, raise_fault) || identical(called, fail)) break
-    if (identical(topenv(environment(called)), inside)) return(sys.call(frame))
+    if (identical(called, work)) call <- NULL
+    else if (is.null(call) && identical(topenv(environment(called)), inside)) call <- sys.call(frame)
   }
-  NULL
+  without_values(call)
+}
+
+# R puts the value of an assignment itself into the call: no message is to show it all, or to fail
+# because its elements are gone.
+without_values <- function(call) {
+  if ("value" %in% names(call)) call$value <- quote(value)
+  call
 }
 
 # Tells something if the user wants to be told.

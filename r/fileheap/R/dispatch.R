@@ -30,6 +30,7 @@ run_on_cluster <- function(backend, job, collector, elements) {
     for (w in wait_for(backend, board, collector)) take(backend, board, job, collector, w)
   }
   board$ended <- TRUE
+  if (any(board$dead) && isTRUE(backend$is_kept)) stop_kept_workers()
 }
 
 busy <- function(board) !vapply(board$chunks, is.null, NA)

@@ -29,9 +29,12 @@ end_job <- function(id) {
   for (path in worker$job$closing) detach_heap(path)
   # The pages of what was shared are free when the last vector over them is collected.
   is_large <- !is.null(worker) && worker$bytes > session_heap_limit_bytes
+  # Nobody can edit what a vector here may store to, until it is collected and its heap let go.
+  out_path <- worker$job$out$path
   worker <- NULL
-  if (is_large) {
+  if (is_large || !is.null(out_path)) {
     gc(FALSE)
+    if (!is.null(out_path)) detach_heap(out_path)
     forget_attached()
   }
 }
@@ -131,7 +134,9 @@ work <- function(worker, from, to, seconds = Inf, elements = NULL) {
   began <- proc.time()[[3L]]
   at <- from
   look_at <- from # the element after which to look at the clock
-  failure <- tryCatch(withCallingHandlers({
+  # What no handler of errors sees would take R to its top level, and so end the worker.
+  last_error <- geterrmessage()
+  failure <- withRestarts(tryCatch(withCallingHandlers({
     for (at in seq.int(from, to)) {
       if (!is.null(streams)) use_stream(streams, at, from)
       value <- FUN(element(at))
@@ -144,15 +149,20 @@ work <- function(worker, from, to, seconds = Inf, elements = NULL) {
       }
     }
     NULL
-  }, warning = note_warning), error = function(e) told_failure(e, at))
+  }, warning = note_warning), error = function(e) told_failure(e, at)), abort = function() {
+    told <- geterrmessage()
+    told_failure(simpleError(paste0("it left for R's top level",
+                                    if (told != last_error) paste0(": ", trimws(told)))), at)
+  })
   if (at < to && is.null(failure)) values <- values[seq_len(at - from + 1)]
   list(values = if (is.null(out)) values, to = if (is.null(failure)) at else to, failure = failure, warnings = warnings,
        seconds = proc.time()[[3L]] - began)
 }
 
 told_failure <- function(error, index) {
-  call <- conditionCall(error)
-  list(index = index, message = conditionMessage(error), class = class(error),
+  call <- if (!inherits(error, "fileheap_error_result")) conditionCall(error)
+  list(index = index, message = paste(conditionMessage(error), collapse = "\n"),
+       class = class(error),
        call = if (!is.null(call)) paste(deparse(call, nlines = 3L), collapse = " "))
 }
 
@@ -170,8 +180,7 @@ store_result <- function(out, i, count, value) {
          "; found ", typeof(value), " of length ", length(value),
          fields = list(expected = length, found = length(value)))
   }
-  if (typeof(out) == "character") out[seq.int((i - 1) * length + 1, length.out = length)] <- value
-  else .Call(C_store, out, (i - 1) * length, value)
+  .Call(C_store, out, (i - 1) * length, value)
 }
 
 # ---- random numbers: a stream for each block of elements, a substream for each element ----
@@ -182,9 +191,11 @@ stream_block <- 1000
 make_streams <- function(seed, count) {
   if (is.null(seed)) return(NULL)
   if (isTRUE(seed)) {
-    seed <- stats::runif(1L, -.Machine$integer.max, .Machine$integer.max)
+    seed <- trunc(stats::runif(1L, -.Machine$integer.max, .Machine$integer.max))
   }
-  if (!is.numeric(seed) || length(seed) != 1L || is.na(seed)) {
+  limit <- .Machine$integer.max
+  if (!is.numeric(seed) || length(seed) != 1L || is.na(seed) || abs(seed) > limit ||
+      seed != trunc(seed)) {
     fail("invalid_argument", "expected for SEED a whole number, TRUE or NULL; found ", brief(seed))
   }
   restore <- keep_generator()

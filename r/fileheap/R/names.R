@@ -7,7 +7,26 @@
     fail("not_found", "the heap ", .Call(C_path, x), " has no object named \"", name, "\"",
          fields = list(path = .Call(C_path, x), found = NULL, expected = name))
   }
-  .Call(C_load, x, found[[1L]])
+  own_columns(.Call(C_load, x, found[[1L]]))
+}
+
+# Functions of data.table store to columns without R's leave, so they are copies: a name's value
+# changes by assignment alone.
+own_columns <- function(x) {
+  if (!is.list(x) || is_file_backed(x)) return(x)
+  parts <- unclass(x)
+  to_do <- vapply(parts, is.list, NA)
+  if (inherits(x, "data.table")) to_do <- to_do | vapply(parts, is_file_backed, NA)
+  if (!any(to_do)) return(x)
+  parts[to_do] <- lapply(parts[to_do], function(part) {
+    told <- .Call(C_info, part)
+    if (is.null(told) || is.list(part)) return(own_columns(part))
+    copy <- .Call(C_piece, part, 0, told$length)
+    attributes(copy) <- attributes(part)
+    copy
+  })
+  attributes(parts) <- attributes(x)
+  parts
 }
 
 `[[<-.fmalloc_runtime` <- function(x, i, value) {
@@ -86,11 +105,24 @@ with_transaction <- function(runtime, code) {
   runtime <- the_runtime(runtime)
   .Call(C_begin, runtime)
   done <- FALSE
-  on.exit(if (!done) .Call(C_end, runtime, FALSE))
-  result <- withVisible(code)
+  failed <- FALSE
+  fails <- function(e) failed <<- TRUE
+  on.exit(if (!done) {
+    .Call(C_end, runtime, FALSE)
+    if (!failed) tell_undone()
+  })
+  result <- withCallingHandlers(withVisible(code), error = fails, interrupt = fails)
   .Call(C_end, runtime, TRUE)
   done <- TRUE
   if (result$visible) result$value else invisible(result$value)
+}
+
+# R does not tell return() from a jump to a handler: neither is taken for the end of the code.
+tell_undone <- function() {
+  text <- paste("with_transaction(): its code was left before its end, by return(), break, next or",
+                "a handler; its changes were undone")
+  warning(structure(class = c("fileheap_warning_undone", "fileheap_warning", "warning",
+                              "condition"), list(message = text, call = NULL)))
 }
 
 commit <- function(x, ...) UseMethod("commit")

@@ -70,6 +70,10 @@ format.fmalloc_runtime <- function(x, ...) {
   paste0("<fmalloc_runtime: ", .Call(C_path, x), ">")
 }
 
+str.fmalloc_runtime <- function(object, ...) {
+  cat(" ", format(object), "\n", sep = "")
+}
+
 print.fmalloc_runtime <- function(x, ...) {
   cat(format(x), "\n", sep = "")
   if (.Call(C_is_open, x)) {

@@ -102,19 +102,38 @@ set_attributes <- function(to, kept) {
 
 as_fmalloc_matrix <- function(x, nrow = NULL, ncol = NULL, dimnames = NULL, copy = TRUE,
                               runtime = NULL) {
+  need_vector(x)
   total <- length(x)
   if (is.null(nrow) && is.null(ncol) && length(dim(x)) == 2L) {
     nrow <- dim(x)[[1L]]
     ncol <- dim(x)[[2L]]
     if (is.null(dimnames)) dimnames <- base::dimnames(x)
   }
-  if (is.null(nrow)) nrow <- if (is.null(ncol)) total else total / as_count(ncol, "ncol")
-  if (is.null(ncol)) ncol <- if (nrow == 0) 0 else total / as_count(nrow, "nrow")
+  if (is.null(nrow)) nrow <- if (is.null(ncol)) total else other_extent(total, ncol, "ncol")
+  if (is.null(ncol)) ncol <- other_extent(total, nrow, "nrow")
   as_fmalloc_array(x, c(as_count(nrow, "nrow"), as_count(ncol, "ncol")), dimnames, copy, runtime)
+}
+
+# How many columns (or rows) the elements fill.
+other_extent <- function(total, extent, what) {
+  extent <- as_count(extent, what)
+  if (extent == 0 && total == 0) return(0)
+  if (extent == 0 || total %% extent != 0) {
+    fail("dim", "x has ", total, " elements, which is no multiple of ", what, " = ", extent,
+         fields = list(expected = extent, found = total))
+  }
+  total / extent
+}
+
+need_vector <- function(x) {
+  if (is_file_backed(x) || is.atomic(x) && !is.null(x)) return()
+  fail("type", "expected a vector, matrix or array; found ", brief(class(x)),
+       if (is.data.frame(x)) ": as.matrix() makes one of it", fields = list(found = typeof(x)))
 }
 
 as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE,
                              runtime = NULL) {
+  need_vector(x)
   if (is.null(dim)) dim <- length(x)
   same_shape <- identical(as.double(dim), as.double(base::dim(x)))
   if (is.null(dimnames) && same_shape) dimnames <- base::dimnames(x)
@@ -128,15 +147,13 @@ as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE
   if (as_flag(copy, "copy")) {
     if (is.null(runtime)) runtime <- fmalloc_runtime(x)
     runtime <- the_runtime(runtime)
-    if (!is.atomic(x) || is.null(x)) {
-      fail("type", "expected a vector; found an object of type ", typeof(x))
-    }
+    if (is.list(x)) fail("type", "expected a vector of elements to copy; found a list")
     return(as_made(shape(copied(x, runtime), dim, dimnames)))
   }
   if (!is_file_backed(x)) {
     fail("not_file_backed", "copy = FALSE expects a file-backed vector; found an ordinary one")
   }
-  .Call(C_set_attribute, x, "dimnames", NULL)
+  for (old in c("names", "dimnames")) .Call(C_set_attribute, x, old, NULL)
   shape(x, dim, dimnames)
 }
 

@@ -73,7 +73,8 @@ SEXP C_open_existing(SEXP path) {
 SEXP C_mode(SEXP handle) { return Rf_ScalarInteger((int) fh_mode(fh_heap_of(handle))); }
 
 SEXP C_close(SEXP handle) {
-    fh_heap_of(handle);
+    if (fh_in_transaction(fh_heap_of(handle)))
+        fh_stop("in_use", "a transaction of this heap is open: end with_transaction() first");
     free_handle(handle);
     return R_NilValue;
 }

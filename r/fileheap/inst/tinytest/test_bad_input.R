@@ -113,3 +113,30 @@ expect_true(refuses(.Call(fileheap:::C_panic), "internal"))
 gone <- create_fmalloc_vector("numeric", 3, rt)
 destroy_fmalloc_vector(gone)
 expect_identical(conditionCall(tryCatch(sum(gone), error = identity)), NULL)
+
+# Arguments that a vector cannot be made of say so, whatever its extents would be.
+expect_identical(dim(as_fmalloc_matrix(integer(0), ncol = 0, runtime = rt)), c(0L, 0L))
+expect_true(refuses(as_fmalloc_matrix(1:6, 4, runtime = rt), "dim"))
+expect_true(refuses(as_fmalloc_matrix(1:6, 0, runtime = rt), "dim"))
+expect_true(refuses(as_fmalloc_matrix(data.frame(a = 1:2, b = 3:4), runtime = rt), "type"))
+expect_true(refuses(as_fmalloc_array(NULL, runtime = rt), "type"))
+named <- as_fmalloc(c(a = 1, b = 2), rt)
+expect_identical(as_fmalloc_matrix(named, 1, 2, copy = FALSE), matrix(c(1, 2), 1))
+
+# Names are text.
+bytes <- "\xff\xfe"
+expect_true(refuses(rt[[bytes]] <- 1, "invalid_argument"))
+Encoding(bytes) <- "bytes"
+expect_true(refuses(rt[[bytes]] <- 1, "invalid_argument"))
+
+# An error tells its call without the value that was to be stored: its elements may be gone.
+gone <- as_fmalloc(1:3, rt)
+destroy_fmalloc_vector(gone)
+caught <- tryCatch(rt[["gone"]] <- gone, error = identity)
+expect_inherits(caught, "fileheap_error_destroyed")
+expect_true(grepl("value = value", paste(deparse(conditionCall(caught)), collapse = "")))
+
+# A closed runtime can still be looked at, as environment panes do.
+closed <- new_heap()
+cleanup_fmalloc(closed)
+expect_stdout(str(list(closed)), "closed")

@@ -137,6 +137,31 @@ expect_true(refuses(memApply(x, 2, sum, CLUSTER = cluster, VARS = "y"), "invalid
 expect_true(refuses(memApply(x, 2, sum, CLUSTER = cluster, VARS = list(1)), "invalid_argument"))
 expect_true(refuses(memApply(x, 2, sum, MAX.CORES = 0), "invalid_argument"))
 expect_true(refuses(memApply("X", 2, sum, NAMESPACE = "never", CLUSTER = cluster), "not_found"))
+# What was meant for FUN is not taken for a namespace without a word.
+expect_true(refuses(memLapply(1:2, `+`, 10, CLUSTER = cluster), "invalid_argument"))
+for (seed in list(1.5, 1e10, Inf, FALSE)) {
+  expect_true(refuses(memLapply(1:2, identity, CLUSTER = cluster, SEED = seed), "invalid_argument"))
+}
+# Several workers cannot store text to one vector: it is refused before anything is lost.
+expect_true(refuses(memApply(x, 2, function(v) "a", CLUSTER = cluster,
+                             OUT = create_fmalloc_vector("character", ncol(x), rt)), "type"))
+if (getRversion() >= "4.3") {
+  expect_true(refuses(memApply(x, 2, function(v) list(1), CLUSTER = cluster,
+                               OUT = create_fmalloc_vector("list", ncol(x), rt)), "type"))
+}
+# A wrong result is told without what the package did inside.
+wrong <- caught(memApply(x, 2, function(v) NULL, CLUSTER = cluster,
+                         OUT = create_fmalloc_vector("numeric", ncol(x), rt)))
+expect_true(grepl("found NULL of length 0$", conditionMessage(wrong)))
+# When a call is over nobody has the vector for its results open any more.
+rt[["results"]] <- numeric(ncol(x))
+results <- edit(rt, "results")
+memApply(x, 2, length, CLUSTER = cluster, OUT = results)
+rm(results)
+invisible(gc())
+results <- edit(rt, "results")
+expect_identical(results[[1]], nrow(x) + 0)
+rm(results)
 memshare_gc()
 expect_equal(left_over(), character())
 parallel::stopCluster(cluster)

@@ -54,7 +54,8 @@ leaving <- function() with_transaction(rt, {
   x[1] <- 51
   return("left")
 })
-expect_identical(leaving(), "left")
+expect_warning(expect_identical(leaving(), "left"), "before its end",
+               class = "fileheap_warning_undone")
 
 # edit() in a transaction.
 rt[["v"]] <- c(1, 2, 3)
@@ -140,4 +141,39 @@ rt[["touch"]] <- 1
 expect_identical(readRDS(file)[1:3], c(1, 2, 3))
 expect_identical(rt[["old"]][1:3], c(1, 2, 3))
 expect_identical(vapply(rt[["both"]], `[`, 1, 1L), c(1, 5))
+expect_true(is_clean(rt))
+
+# An error needs no warning beside it.
+rt <- new_heap()
+rt$left <- 1
+expect_silent(try(with_transaction(rt, stop("an error says it by itself")), silent = TRUE))
+
+# The runtime of an open transaction stays open; else nobody could end it.
+expect_true(refuses(with_transaction(rt, cleanup_fmalloc(rt)), "in_use"))
+with_transaction(rt, rt$left <- 3)
+expect_identical(rt$left, 3)
+
+# A child that was forked in a transaction has no part in it.
+told <- with_transaction(rt, {
+  rt$left <- 4
+  parallel::mclapply(1:2, function(i) classes(rt$left <- -i))
+})
+expect_true(all(vapply(told, function(it) "fileheap_error_forked_child" %in% it, NA)))
+expect_identical(rt$left, 4)
+
+# What it destroyed is back; what was destroyed before is not.
+kept <- as_fmalloc(c("a", "text longer than twelve"), rt)
+lost <- as_fmalloc(1:3, rt)
+destroy_fmalloc_vector(lost)
+try(with_transaction(rt, {
+  destroy_fmalloc_vector(kept)
+  stop("in vain")
+}), silent = TRUE)
+expect_identical(kept[], c("a", "text longer than twelve"))
+expect_true(refuses(lost[], "destroyed"))
+changed <- kept
+changed[1] <- "b"
+expect_identical(kept[1], "a")
+destroy_fmalloc_vector(kept)
+expect_true(refuses(kept[], "destroyed"))
 expect_true(is_clean(rt))

@@ -29,6 +29,14 @@ if (has("data.table")) {
   expect_true(unchanged())
   setkey(setDT(other <- rt[["frame"]]), s)
   expect_true(unchanged())
+  # Nor if it was stored as a data.table, within a list, too.
+  rt[["table"]] <- list(part = data.table(v = values, s = texts))
+  by_name <- rt[["table"]]$part
+  by_name[1:3, v := -1]
+  set(by_name, 2L, "s", "changed")
+  with_transaction(rt, rt[["other"]] <- 1)
+  expect_identical(rt[["table"]]$part$v, values)
+  expect_identical(rt[["table"]]$part$s, texts)
 }
 
 if (has("dplyr")) {

@@ -162,6 +162,27 @@ if (requireNamespace("BiocParallel", quietly = TRUE)) {
   }
   expect_equal(left_over(), character())
 }
+# What leaves for R's top level is told like an error, and no worker ends of it.
+odd <- function(i) stop(structure(class = c("odd", "condition"), list(message = "so", call = NULL)))
+for (way in list(cluster, "fork")) {
+  failed <- caught(memLapply(1:2, odd, CLUSTER = way, MAX.CORES = 2))
+  expect_inherits(failed, "fileheap_error_fun")
+  expect_true(grepl("so$", conditionMessage(failed)))
+  expect_inherits(caught(memLapply(1:2, function(i) invokeRestart("abort"), CLUSTER = way,
+                                   MAX.CORES = 2)), "fileheap_error_fun")
+}
+expect_true(good(cluster))
+many <- structure(class = c("many", "error", "condition"), list(message = c("one", "two"), call = NULL))
+expect_identical(conditionMessage(caught(memLapply(1, function(i) stop(many), CLUSTER = cluster))),
+                 "FUN failed for element 1: one\ntwo")
+# A kept worker that cannot be talked to is not asked again, though its process may live on.
+mute <- function(i) {
+  suppressWarnings(closeAllConnections())
+  i
+}
+expect_inherits(caught(memLapply(1:2, mute, CLUSTER = "keep", MAX.CORES = 2)),
+                "fileheap_error_worker")
+expect_identical(memLapply(1:2, identity, CLUSTER = "keep", MAX.CORES = 2), list(1L, 2L))
 parallel::stopCluster(cluster)
 memshare_gc()
 expect_equal(left_over(), character())

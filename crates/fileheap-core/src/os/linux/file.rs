@@ -190,10 +190,18 @@ impl File for LinuxFile {
             return Ok(());
         }
         within_limit(range.end)?;
-        match self.allocate(0, &range) {
-            Err(error) if lacks_support(&error) => self.fill_holes(range),
+        let len = self.len()?;
+        let done = match self.allocate(libc::FALLOC_FL_KEEP_SIZE, &range) {
+            Err(error) if lacks_support(&error) => self.fill_holes(range.clone()),
+            Ok(()) if range.end > len => self.truncate(range.end),
             result => result,
+        };
+        // A full disk refuses after it has given what it had. That lies behind the end, which is
+        // set last, so that nobody maps it: cutting there gives it back.
+        if done.is_err() && range.end > len {
+            let _ = self.truncate(len);
         }
+        done
     }
 
     fn punch(&self, range: Range<u64>) -> io::Result<()> {

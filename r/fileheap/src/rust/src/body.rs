@@ -4,8 +4,8 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
 
-use fileheap_core::format::VectorRecord;
-use fileheap_r_layout::{DIRECT, STRSXP, TEMPORARY, text_parts};
+use fileheap_core::format::{RecordState, VectorRecord};
+use fileheap_r_layout::{DIRECT, STRSXP, TEMPORARY, UNWANTED, text_parts};
 
 use crate::fault::calm;
 use crate::heap::RHeap;
@@ -110,6 +110,17 @@ impl Body {
     pub fn kill(&mut self, why: u32) {
         self.flags = (self.flags | why) & !MUTABLE;
         self.make_stale();
+    }
+
+    /// After an abort: whether it was destroyed in vain. Its stores go to copies from now on.
+    pub fn revive(&mut self, record: &VectorRecord) -> bool {
+        let lives = record.generation == self.generation
+            && record.state != RecordState::Tombstone as u32
+            && record.flags & UNWANTED == 0;
+        if lives {
+            self.flags &= !DESTROYED;
+        }
+        lives && !self.is_dead()
     }
 
     /// What C cached of the contents is to be read again.

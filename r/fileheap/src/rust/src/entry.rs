@@ -17,6 +17,11 @@ impl RHeap {
     pub fn enter(&self, wait_ms: u32, explicit: bool) -> Outcome<()> {
         let mut state = self.lock();
         if let Some(open) = &mut state.open {
+            if self.pid != std::process::id() {
+                let text = "this process was forked from one with an open transaction, and has no \
+                            part in it; let the parent write, or open the heap here";
+                return Err(Problem::new("forked_child", text).at(self.heap.path()));
+            }
             if explicit {
                 let text = "a transaction is open already: with_transaction() does not nest";
                 return Err(Problem::new("nested", text).at(self.heap.path()));
@@ -123,7 +128,7 @@ impl RHeap {
                 Ok(Some((record, buffers)))
             })?;
             match found {
-                Some((record, buffers)) if !body.is_dead() => {
+                Some((record, buffers)) if !body.is_dead() || body.revive(&record) => {
                     body.aim(self, &record, buffers);
                     body.make_stale();
                 }
