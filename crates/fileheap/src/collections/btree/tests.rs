@@ -172,7 +172,7 @@ fn filled(budget: &Budget, census: &Census, count: u32) -> BTreeMap<Counted, Cou
 
 #[test]
 fn an_insertion_without_memory_changes_nothing() {
-    let (most, added) = (effort(1330, 40) as u32, effort(150, 7) as u32);
+    let (most, added) = (effort(1330, 40) as u32, effort(150, 12) as u32);
     for count in [0, CAPACITY as u32, effort(120, 20) as u32, most] {
         // Before, behind and between what is there.
         for stride in [1, 2, 37].into_iter().step_by(effort(1, 2)) {
