@@ -97,8 +97,20 @@ edit.fmalloc_runtime <- function(name, object, ...) {
          "edited; bind the parts by names of their own, or change a copy and bind that")
   }
   kept <- attributes(.Call(C_load, runtime, found[[1L]]))
-  x <- .Call(C_edit, runtime, found[[2L]])
-  set_attributes(x, kept)
+  x <- set_attributes(.Call(C_edit, runtime, found[[2L]]), kept)
+  for (class in oldClass(x)) {
+    # A method copies, whatever it is given.
+    if (!is.null(utils::getS3method("[<-", class, optional = TRUE))) tell_copied(object, class)
+  }
+  x
+}
+
+tell_copied <- function(name, class) {
+  text <- paste0("R copies vectors of class ", class, " when they are stored to, and the file ",
+                 "keeps the old values: change \"", name, "\" under its name, as in rt[[\"", name,
+                 "\"]][i] <- value, or edit a vector without the class")
+  warning(structure(class = c("fileheap_warning_copied", "fileheap_warning", "warning",
+                              "condition"), list(message = text, call = NULL, name = name)))
 }
 
 with_transaction <- function(runtime, code) {

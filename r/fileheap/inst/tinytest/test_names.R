@@ -81,3 +81,12 @@ invisible(gc())
 rt <- open_fmalloc(path)
 expect_true(nrow(list_fmalloc_allocations(rt)) <= count)
 expect_false(any(list_fmalloc_allocations(rt)$temporary))
+
+# R's methods of `[<-` copy: edit() says so, and of what has none it says nothing.
+rt <- new_heap()
+rt[["kinds"]] <- factor(c("a", "b"))
+rt[["days"]] <- as.Date("2020-01-01") + 0:3
+rt[["plain"]] <- structure(c(1, 2), class = "of_nobody")
+expect_warning(edit(rt, "kinds"), "R copies vectors of class factor", class = "fileheap_warning_copied")
+expect_warning(edit(rt, "days"), "class Date", class = "fileheap_warning_copied")
+expect_silent(edit(rt, "plain"))
