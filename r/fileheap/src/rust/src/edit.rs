@@ -10,8 +10,8 @@ use crate::body::{Body, PARTED, is_direct};
 use crate::fault::{Outcome, Problem};
 use crate::find::{live, owner_elsewhere, take_over};
 use crate::heap::{RHeap, State};
-use crate::vector::{STORED_TO_LATER, allocate};
 use crate::upkeep;
+use crate::vector::{STORED_TO_LATER, allocate};
 
 /// The vector whose stores reach what a name stands for.
 pub fn edit(heap: &Arc<RHeap>, id: u64) -> Outcome<*mut Body> {

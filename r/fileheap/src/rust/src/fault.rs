@@ -144,6 +144,24 @@ pub unsafe fn guard(fault: *mut Fault, entry: impl FnOnce() -> Outcome<()>) -> i
     1
 }
 
+/// The same for an entry that gives one result, stored only if it succeeded.
+///
+/// # Safety
+/// As `guard`, and `result` is a place for it.
+pub unsafe fn answer<T>(
+    fault: *mut Fault,
+    result: *mut T,
+    entry: impl FnOnce() -> Outcome<T>,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(fault, || {
+            *result = entry()?;
+            Ok(())
+        })
+    }
+}
+
 /// Runs what cannot tell anybody of a failure; None if it panicked.
 pub fn calm<T>(quiet: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(quiet)).ok()

@@ -7,7 +7,7 @@ use fileheap_r_layout::*;
 
 use crate::body::{Body, is_direct};
 use crate::edit::edit;
-use crate::fault::{Fault, Outcome, guard};
+use crate::fault::{Fault, Outcome, answer};
 use crate::heap::{RHeap, State, shared};
 use crate::strings;
 use crate::vector::{destroyed, payload_bytes};
@@ -118,12 +118,7 @@ pub unsafe extern "C" fn fh_prospects(
     fault: *mut Fault,
 ) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe {
-        guard(fault, || {
-            *result = prospects(&shared(heap), id)?;
-            Ok(())
-        })
-    }
+    unsafe { answer(fault, result, || prospects(&shared(heap), id)) }
 }
 
 /// A vector by its record: to be looked at (0), taken over (1), edited (2), or looked at as
@@ -141,11 +136,10 @@ pub unsafe extern "C" fn fh_vector(
 ) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        guard(fault, || {
+        answer(fault, body, || {
             let heap = shared(heap);
             if purpose == 2 {
-                *body = edit(&heap, id)?;
-                return Ok(());
+                return edit(&heap, id);
             }
             let mut state = heap.lock();
             heap.hold(&mut state)?;
@@ -153,11 +147,10 @@ pub unsafe extern "C" fn fh_vector(
                 3 => present(&heap, &state, id)?,
                 _ => live(&heap, &state, id)?,
             };
-            *body = match purpose {
-                1 => take_over(&heap, &mut state, &record, false)?,
-                _ => body_of(&heap, &mut state, &record, false)?,
-            };
-            Ok(())
+            match purpose {
+                1 => take_over(&heap, &mut state, &record, false),
+                _ => body_of(&heap, &mut state, &record, false),
+            }
         })
     }
 }

@@ -6,7 +6,7 @@
 //! Gaussian kernel of Silverman's bandwidth (R's `bw.nrd0`). The cells' weights, divided by their
 //! sum, are the joint distribution; the marginal ones are its sums.
 
-use crate::fault::{Fault, guard};
+use crate::fault::{Fault, answer};
 
 /// Points of the grid if one variable is continuous, and for each if both are.
 const POINTS_ALONE: usize = 256;
@@ -163,15 +163,14 @@ pub unsafe extern "C" fn fh_mutualinfo(
 ) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        guard(fault, || {
+        answer(fault, result, || {
             let x = std::slice::from_raw_parts(x, length as usize);
             let y = std::slice::from_raw_parts(y, length as usize);
             let both = x_levels == 0 && y_levels == 0;
             let points = if both { POINTS_TOGETHER } else { POINTS_ALONE };
             let x = Axis::new(x, x_levels, points);
             let y = Axis::new(y, y_levels, points);
-            *result = information(&x, &y, eps);
-            Ok(())
+            Ok(information(&x, &y, eps))
         })
     }
 }

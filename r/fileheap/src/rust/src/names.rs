@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use fileheap_core::catalog::Root;
 use fileheap_r_layout::{Cell, ROOT_KIND};
 
-use crate::fault::{Fault, Outcome, Problem, guard};
+use crate::fault::{Fault, Outcome, Problem, answer, guard};
 use crate::heap::{RHeap, shared, text};
 use crate::object::{hand_out, keep, release};
 
@@ -86,12 +86,7 @@ pub unsafe extern "C" fn fh_unbind(
     fault: *mut Fault,
 ) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe {
-        guard(fault, || {
-            *found = i32::from(unbind(&shared(heap), text(name))?);
-            Ok(())
-        })
-    }
+    unsafe { answer(fault, found, || Ok(i32::from(unbind(&shared(heap), text(name))?))) }
 }
 
 /// What a name stands for: its serialization if it fits into `room`, and the vector it is or 0.

@@ -9,7 +9,7 @@ use fileheap_core::{Durability, ErrorKind, Heap, Options};
 use fileheap_r_layout::{PERSISTENT, SCRATCH};
 
 use crate::face::stored_mode;
-use crate::fault::{Fault, Outcome, Problem, calm, guard};
+use crate::fault::{Fault, Outcome, Problem, answer, calm, guard};
 use crate::heap::{RHeap, heaps, text};
 use crate::upkeep;
 
@@ -105,6 +105,13 @@ fn find(wanted: &dyn Fn(&RHeap) -> bool) -> Option<Arc<RHeap>> {
     all.into_iter().find(|known| known.pid == pid && wanted(known))
 }
 
+/// # Safety
+/// A C string, alive as long as the path is used.
+unsafe fn path_of<'a>(path: *const c_char) -> &'a Path {
+    // SAFETY: the caller's promise.
+    Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()))
+}
+
 /// Opens a heap, or makes it.
 ///
 /// # Safety
@@ -122,8 +129,7 @@ pub unsafe extern "C" fn fh_open(
     // SAFETY: the caller's promise.
     unsafe {
         guard(fault, || {
-            let path = Path::new(OsStr::from_bytes(CStr::from_ptr(path).to_bytes()));
-            let (opened, new) = open(path, limit_bytes, mode, read_only != 0)?;
+            let (opened, new) = open(path_of(path), limit_bytes, mode, read_only != 0)?;
             *is_new = i32::from(new);
             *heap = Arc::into_raw(opened);
             Ok(())
@@ -142,13 +148,7 @@ pub unsafe extern "C" fn fh_open_existing(
     fault: *mut Fault,
 ) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe {
-        guard(fault, || {
-            let path = Path::new(OsStr::from_bytes(CStr::from_ptr(path).to_bytes()));
-            *heap = Arc::into_raw(open_existing(path)?);
-            Ok(())
-        })
-    }
+    unsafe { answer(fault, heap, || Ok(Arc::into_raw(open_existing(path_of(path))?))) }
 }
 
 /// The open heap with this identity, preferably the one at `path`; null if there is none.

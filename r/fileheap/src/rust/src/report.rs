@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use fileheap_core::format::VectorRecord;
 
-use crate::fault::{Fault, Outcome, guard};
+use crate::fault::{Fault, Outcome, answer, guard};
 use crate::heap::{RHeap, shared};
 
 /// Figures of a heap; C declares the same struct.
@@ -159,11 +159,10 @@ pub unsafe extern "C" fn fh_records(
 ) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        guard(fault, || {
+        answer(fault, count, || {
             let all = records(&shared(heap), after, room as usize)?;
             to.copy_from_nonoverlapping(all.as_ptr(), all.len());
-            *count = all.len() as u64;
-            Ok(())
+            Ok(all.len() as u64)
         })
     }
 }

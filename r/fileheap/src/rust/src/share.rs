@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::body::{Body, is_direct};
-use crate::fault::{Fault, Outcome, Problem, guard};
+use crate::fault::{Fault, Outcome, Problem, answer};
 use crate::find;
 use crate::heap::{RHeap, shared};
 
@@ -32,12 +32,7 @@ pub unsafe extern "C" fn fh_share(
     fault: *mut Fault,
 ) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe {
-        guard(fault, || {
-            *body = share(&shared(heap), id)?;
-            Ok(())
-        })
-    }
+    unsafe { answer(fault, body, || share(&shared(heap), id)) }
 }
 
 /// The processes that have vectors of the heap: their number, and as many as there is room for.
@@ -54,14 +49,13 @@ pub unsafe extern "C" fn fh_holders(
 ) -> i32 {
     // SAFETY: the caller's promise.
     unsafe {
-        guard(fault, || {
+        answer(fault, count, || {
             let all = (*heap).heap.attached()?;
             let holders: Vec<_> = all.iter().filter(|process| process.keep.is_some()).collect();
             for (index, process) in holders.iter().enumerate().take(room as usize) {
                 to.add(index).write(process.pid as i32);
             }
-            *count = holders.len() as u64;
-            Ok(())
+            Ok(holders.len() as u64)
         })
     }
 }

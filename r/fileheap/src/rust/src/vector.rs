@@ -7,7 +7,7 @@ use fileheap_core::format::{RECORD_RELOCATABLE, RecordState, VectorRecord};
 use fileheap_r_layout::*;
 
 use crate::body::{Body, MUTABLE};
-use crate::fault::{Fault, Outcome, Problem, guard};
+use crate::fault::{Fault, Outcome, Problem, answer, guard};
 use crate::find::{body_of, is_bound, live, owner_elsewhere};
 use crate::heap::{RHeap, State, shared};
 use crate::{spares, strings, upkeep};
@@ -155,12 +155,7 @@ pub unsafe extern "C" fn fh_create(
     fault: *mut Fault,
 ) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe {
-        guard(fault, || {
-            *body = create(&shared(heap), element, length, how)?;
-            Ok(())
-        })
-    }
+    unsafe { answer(fault, body, || create(&shared(heap), element, length, how)) }
 }
 
 /// Destroys. A transaction is entered.
