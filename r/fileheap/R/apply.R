@@ -7,7 +7,7 @@ memApply <- function(X, MARGIN, FUN, NAMESPACE = NULL, CLUSTER = NULL, VARS = NU
   if (!is.numeric(MARGIN) || length(MARGIN) != 1L || !MARGIN %in% 1:2) {
     fail("invalid_argument", "expected for MARGIN 1 (rows) or 2 (columns); found ", brief(MARGIN))
   }
-  x <- subject_of(X, NAMESPACE)
+  x <- subject_of(X, NAMESPACE, sys.call())
   if (is.data.frame(x$look)) x <- list(look = as.matrix(x$look), token = NULL)
   if (length(dim(x$look)) != 2L) {
     fail("dim", "expected a matrix; found ", brief(class(x$look)), " with ",
@@ -17,15 +17,18 @@ memApply <- function(X, MARGIN, FUN, NAMESPACE = NULL, CLUSTER = NULL, VARS = NU
   done <- share_work(x, kind, dim(x$look)[[MARGIN]], dimnames(x$look)[[MARGIN]], fun, list(...),
                      NAMESPACE, CLUSTER, VARS, MAX.CORES, OUT, SEED, PROGRESS)
   if (!is.null(OUT)) return(invisible(OUT))
-  if (as_flag(SIMPLIFY, "SIMPLIFY")) return(simplified(done, dimnames(x$look)[MARGIN]))
-  names(done) <- dimnames(x$look)[[MARGIN]]
-  done
+  if (!as_flag(SIMPLIFY, "SIMPLIFY")) {
+    names(done) <- dimnames(x$look)[[MARGIN]]
+    return(done)
+  }
+  if (length(done)) return(simplified(done, dimnames(x$look), MARGIN))
+  none_of_these(vector(typeof(x$look), dim(x$look)[[3 - MARGIN]]), fun, list(...), VARS, NAMESPACE)
 }
 
 memLapply <- function(X, FUN, NAMESPACE = NULL, CLUSTER = NULL, VARS = NULL, MAX.CORES = NULL,
                       ..., OUT = NULL, SIMPLIFY = FALSE, SEED = NULL, PROGRESS = NULL) {
   fun <- match.fun(FUN)
-  x <- subject_of(X, NAMESPACE)
+  x <- subject_of(X, NAMESPACE, sys.call())
   if (!is.vector(x$look) || is.object(x$look)) {
     if (is.object(x$look) && !is.data.frame(x$look)) x$token <- NULL
     x$look <- as.list(x$look)
@@ -34,16 +37,32 @@ memLapply <- function(X, FUN, NAMESPACE = NULL, CLUSTER = NULL, VARS = NULL, MAX
                      CLUSTER, VARS, MAX.CORES, OUT, SEED, PROGRESS)
   if (!is.null(OUT)) return(invisible(OUT))
   names(done) <- names(x$look)
-  if (as_flag(SIMPLIFY, "SIMPLIFY")) simplify2array(done, higher = FALSE) else done
+  if (!as_flag(SIMPLIFY, "SIMPLIFY")) return(done)
+  if (is.character(x$look) && is.null(names(done))) names(done) <- x$look
+  simplify2array(done, higher = FALSE)
 }
 
 # What to work on: a view of it here, and what stands for it if it is shared already.
-subject_of <- function(X, namespace) {
-  if (!is.null(namespace)) label_of(namespace) # what was meant for FUN is no namespace
-  is_name <- !is.null(namespace) && is.character(X) && length(X) == 1L && is.null(dim(X))
+subject_of <- function(X, namespace, call) {
+  if (is.null(namespace)) return(list(look = X, token = NULL))
+  need_namespace(namespace, call)
+  is_name <- is.character(X) && length(X) == 1L && is.null(dim(X))
   if (!is_name) return(list(look = X, token = NULL))
   token <- variable_token(namespace, X)
   list(look = load_variable(find_space(namespace), X), token = token)
+}
+
+# What was meant for FUN is no namespace: the fourth argument, without its name, is to be one that
+# there is. By its name one may be given that is not needed.
+need_namespace <- function(namespace, call) {
+  written <- as.character(names(call))
+  is_named <- any(nzchar(written) & startsWith("NAMESPACE", written)) ||
+    any(vapply(as.list(call), identical, NA, quote(...)))
+  if (is_named) return(label_of(namespace))
+  tryCatch(find_space(namespace), fileheap_error = function(e) {
+    fail(e$kind, conditionMessage(e), "; further arguments of FUN are passed by their names",
+         fields = list(expected = e$expected, found = e$found))
+  })
 }
 
 variable_token <- function(namespace, name) {
@@ -51,10 +70,26 @@ variable_token <- function(namespace, name) {
 }
 
 # As apply() would.
-simplified <- function(results, dimnames) {
-  frame <- array(seq_along(results), length(results), dimnames)
-  if (!length(results)) return(results)
-  apply(frame, 1L, function(i) results[[i]])
+simplified <- function(results, dimnames, margin) {
+  frame <- array(seq_along(results), length(results), dimnames[margin])
+  done <- apply(frame, 1L, function(i) results[[i]])
+  labels <- names(dimnames)[c(3L - margin, margin)]
+  # Results with as many names as what they were made of keep the name of those names.
+  if (is.matrix(done) && length(labels) && nzchar(labels[[1L]]) &&
+      length(rownames(done)) == length(dimnames[[3L - margin]])) {
+    dimnames(done) <- stats::setNames(list(rownames(done), colnames(done)), labels)
+  }
+  done
+}
+
+# Where there is nothing to work on apply() asks FUN for the type of its results, by zeros.
+none_of_these <- function(zeros, fun, extra, vars, namespace) {
+  job <- list(fun = fun, extra = extra, vars = ship_vars(NULL, vars, namespace))
+  value <- tryCatch(caller_of(job)(zeros), error = function(e) {
+    fail("fun", "FUN failed for ", length(zeros), " zeros, by which the type of no results is ",
+         "found: ", conditionMessage(e), fields = list(worker_message = conditionMessage(e)))
+  })
+  if (is.null(value)) value else value[1L][-1L]
 }
 
 share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, vars, core_count,
@@ -65,18 +100,18 @@ share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, va
   backend <- backend_of(cluster, core_count, count)
   is_over <- FALSE
   if (isTRUE(backend$is_own)) on.exit(end_cluster(backend, at_once = !is_over))
-  cargo <- new_cargo(backend$is_repeated)
-  on.exit(drop_cargo(cargo), add = TRUE)
   is_forked <- backend$kind == "fork"
+  cargo <- if (!is_forked) new_cargo(backend$is_repeated)
+  if (!is_forked) on.exit(drop_cargo(cargo), add = TRUE)
   moved <- if (is_forked) list(fun = fun) else ship_function(cargo, fun)
   job <- list(id = new_base(), kind = kind, count = count, fun = moved$fun, around = moved$vars,
               into = moved$into,
-              extra = lapply(extra, function(it) if (is_forked) it else ship(cargo, it)),
+              extra = lapply(extra, function(it) ship(cargo, it)),
               vars = ship_vars(cargo, vars, namespace), streams = streams, out = out_token)
   # What is smaller than what would stand for it goes with the chunks.
   elements <- if (kind == "elements" && is.null(x$token) && !is_forked && is_slight(x$look)) unname(x$look)
   job$x <- if (!is.null(elements)) NULL else if (!is.null(x$token)) x$token
-           else if (is_forked) x$look else ship(cargo, x$look)
+           else ship(cargo, x$look)
   job$is_forked <- is_forked
   job$closing <- cargo_paths(cargo)
   job$bytes <- cargo$bytes

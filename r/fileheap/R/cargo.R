@@ -18,8 +18,9 @@ new_cargo <- function(is_repeated) {
   cargo
 }
 
-# A value, or what stands for it.
+# A value, or what stands for it. Without cargo all values stay: a fork has them, and so have we.
 ship <- function(cargo, x) {
+  if (is.null(cargo)) return(x)
   if (is_file_backed(x)) {
     cargo$held <- c(cargo$held, list(x))
     if (utils::object.size(attributes(x)) <= token_bytes) return(record_token(x))

@@ -136,8 +136,7 @@ abandon <- function(backend, board, job) {
 run_on_other_cluster <- function(cluster, job, collector, elements) {
   chunks <- equal_chunks(job$count, length(cluster))
   calls <- lapply(chunks, function(chunk) whole_chunk(job, chunk, elements))
-  each <- function(arguments, entry) do.call(entry, arguments)
-  environment(each) <- baseenv()
-  results <- parallel::clusterApplyLB(cluster, calls, each, chunk_entry)
-  collect_all(collector, chunks, results)
+  results <- tryCatch(parallel::clusterApplyLB(cluster, calls, chunk_runner(), libraries()),
+                      error = function(e) rep(list(e), length(calls)))
+  collect_all(collector, job, chunks, results)
 }

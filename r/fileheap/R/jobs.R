@@ -15,22 +15,24 @@ run_chunk <- function(id, job, from, to, last, seconds, elements = NULL) {
   result <- if (is.null(failure)) work(state$jobs[[id]], from, to, seconds, elements)
             else list(failure = failure, to = to)
   result$has_ended <- last && (result$to == to || !is.null(result$failure))
-  if (result$has_ended) end_job(id)
+  if (result$has_ended) end_job(id, job)
   c(list(id = id, from = from, pid = Sys.getpid()), result)
 }
 
 # By this a cluster's worker finds the function in its own copy of the package.
 chunk_entry <- function(...) run_chunk(...)
 
-end_job <- function(id) {
+# `job` is what came with its last chunk: of one that could not begin there is nothing else.
+end_job <- function(id, job) {
   state <- shared_state()
   worker <- state$jobs[[id]]
   state$jobs[[id]] <- NULL
-  for (path in worker$job$closing) detach_heap(path)
+  if (is.null(job)) job <- worker$job
+  for (path in job$closing) detach_heap(path)
   # The pages of what was shared are free when the last vector over them is collected.
   is_large <- !is.null(worker) && worker$bytes > session_heap_limit_bytes
   # Nobody can edit what a vector here may store to, until it is collected and its heap let go.
-  out_path <- worker$job$out$path
+  out_path <- job$out$path
   worker <- NULL
   if (is_large || !is.null(out_path)) {
     gc(FALSE)

@@ -70,7 +70,7 @@ ready_cluster <- function(cluster) {
   environment(hello) <- baseenv()
   ports <- ports_of(cluster)
   hurry(ports)
-  told <- tryCatch(parallel::clusterCall(cluster, hello, .libPaths(), ports), error = function(e) {
+  told <- tryCatch(parallel::clusterCall(cluster, hello, libraries(), ports), error = function(e) {
     fail("worker", "the cluster does not answer: ", conditionMessage(e),
          "; make a new one with parallel::makeCluster()")
   })
@@ -83,6 +83,9 @@ ready_cluster <- function(cluster) {
   }
   ready
 }
+
+# Where packages are, this one among them, though it may have been loaded from elsewhere.
+libraries <- function() unique(c(.libPaths(), dirname(getNamespaceInfo(topenv(), "path"))))
 
 # The ports that the connections of a cluster go to.
 ports_of <- function(cluster) {
@@ -202,10 +205,23 @@ whole_chunk <- function(job, chunk, elements) {
   list(job$id, job, from, to, TRUE, Inf, chunk_elements(elements, from, to))
 }
 
-collect_all <- function(collector, chunks, results) {
+# What a worker does with it that may not have the package loaded yet.
+chunk_runner <- function() {
+  run <- function(arguments, libraries) {
+    loadNamespace("fileheap", lib.loc = c(libraries, .libPaths()))
+    do.call(asNamespace("fileheap")$run_chunk, arguments)
+  }
+  environment(run) <- baseenv()
+  run
+}
+
+# Results of chunks. What a package brings from a worker that failed is not taken on trust: it may
+# belong to another call.
+collect_all <- function(collector, job, chunks, results) {
   for (i in seq_along(chunks)) {
-    result <- results[[i]]
-    if (is.list(result) && !is.null(result$id)) {
+    chunk <- chunks[[i]]
+    result <- if (is.list(results) && length(results) >= i) results[[i]]
+    if (is.list(result) && identical(result$id, job$id) && identical(result$from, chunk[[1L]])) {
       collect(collector, result)
     } else {
       text <- if (inherits(result, c("condition", "try-error"))) {
@@ -213,7 +229,7 @@ collect_all <- function(collector, chunks, results) {
                             else as.character(result)))
       }
       collect_loss(collector, paste0("no result came back from the worker", text),
-                   chunks[[i]][[1L]], chunks[[i]][[2L]])
+                   chunk[[1L]], chunk[[2L]])
     }
   }
 }
@@ -226,7 +242,7 @@ run_forked <- function(backend, job, collector) {
     note_workers(Sys.getpid(), paste0(base, "-", chunk[[1L]]))
     run_chunk(job$id, job, chunk[[1L]], chunk[[2L]], TRUE, Inf)
   }, mc.cores = backend$cores, mc.preschedule = FALSE))
-  collect_all(collector, chunks, results)
+  collect_all(collector, job, chunks, results)
 }
 
 # Each forked worker has written a note of its own.
@@ -239,24 +255,27 @@ forked_notes <- function(base) {
   }))
 }
 
+# To begin a future can take the result of an earlier one, and fail as that does.
 run_futures <- function(backend, job, collector, elements) {
   chunks <- equal_chunks(job$count, future::nbrOfWorkers())
-  entry <- chunk_entry
+  run <- chunk_runner()
+  libraries <- libraries()
   futures <- lapply(chunks, function(chunk) {
     arguments <- whole_chunk(job, chunk, elements)
-    future::future(do.call(entry, arguments), globals = list(entry = entry, arguments = arguments),
-                   packages = "fileheap", seed = NULL)
+    tryCatch(future::future(run(arguments, libraries),
+                            globals = list(run = run, arguments = arguments, libraries = libraries),
+                            seed = NULL), error = identity)
   })
-  results <- lapply(futures, function(it) tryCatch(future::value(it), error = identity))
-  collect_all(collector, chunks, results)
+  results <- lapply(futures, function(it) {
+    if (inherits(it, "condition")) it else tryCatch(future::value(it), error = identity)
+  })
+  collect_all(collector, job, chunks, results)
 }
 
 run_bioc <- function(backend, job, collector, elements) {
   chunks <- equal_chunks(job$count, BiocParallel::bpnworkers(backend$param))
   calls <- lapply(chunks, function(chunk) whole_chunk(job, chunk, elements))
-  each <- function(arguments, entry) do.call(entry, arguments)
-  environment(each) <- baseenv()
-  results <- BiocParallel::bptry(BiocParallel::bplapply(calls, each, entry = chunk_entry,
-                                                        BPPARAM = backend$param))
-  collect_all(collector, chunks, results)
+  results <- tryCatch(BiocParallel::bptry(BiocParallel::bplapply(calls, chunk_runner(),
+    libraries = libraries(), BPPARAM = backend$param)), error = function(e) rep(list(e), length(calls)))
+  collect_all(collector, job, chunks, results)
 }

@@ -146,22 +146,6 @@ grown <- unlist(parallel::clusterCall(cluster, private)) - before
 expect_true(all(grown < 5000), info = paste(grown, "kB"))
 expect_equal(left_over(), character())
 
-# Other ways to work, where they are installed.
-if (requireNamespace("future", quietly = TRUE)) {
-  future::plan("multisession", workers = 2)
-  expect_identical(memApply(x, 2, sum, CLUSTER = "future", SIMPLIFY = TRUE), sums)
-  e <- caught(memApply(x, 2, broken, CLUSTER = "future", VARS = list(x17 = x[1, 17])))
-  expect_equal(e$index, 17)
-  future::plan("sequential")
-  expect_identical(memApply(x, 2, sum, CLUSTER = "future", SIMPLIFY = TRUE), sums)
-  expect_equal(left_over(), character())
-}
-if (requireNamespace("BiocParallel", quietly = TRUE)) {
-  for (param in list(BiocParallel::SerialParam(), BiocParallel::MulticoreParam(2))) {
-    expect_identical(memApply(x, 2, sum, CLUSTER = param, SIMPLIFY = TRUE), sums)
-  }
-  expect_equal(left_over(), character())
-}
 # What leaves for R's top level is told like an error, and no worker ends of it.
 odd <- function(i) stop(structure(class = c("odd", "condition"), list(message = "so", call = NULL)))
 for (way in list(cluster, "fork")) {
