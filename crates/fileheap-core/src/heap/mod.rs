@@ -124,7 +124,8 @@ impl Heap {
 
     /// Begins to write with a promise: every store to the heap is named by `WriteTxn::touch`.
     /// Nothing is searched at commit, and only those bytes are logged. A store that was not
-    /// named may or may not survive.
+    /// named may or may not survive. Extents that it enlists are the exception: they are searched,
+    /// and stores to them need no names.
     pub fn begin_tracked(&self, wait: Wait) -> Result<WriteTxn> {
         self.still_open()?;
         WriteTxn::begin(&self.shared, wait, true)

@@ -83,7 +83,7 @@ impl Engine {
     }
 
     fn changes_from(&self, book: &mut Book, at: Moment, tracked: bool) -> Result<Changes> {
-        self.renew_if_due(book, tracked, at)?;
+        self.renew_if_due(book, at)?;
         if !tracked && book.baseline_stale {
             let mut ignored = Vec::new();
             let done = self.view.harvest(&mut ignored);
@@ -144,6 +144,11 @@ impl Engine {
         if changes.tracked {
             let mut touched = changes.touched.lock().unwrap_or_else(PoisonError::into_inner);
             dirty.extend(touched.take());
+            drop(touched);
+            if let Err(error) = self.search_enlisted(book, changes, &mut dirty) {
+                changes.carried = dirty;
+                return Err(self.os_error("cannot find dirty pages", error));
+            }
             dirty.iter().for_each(|range| self.view.note_stores(range.clone()));
             book.baseline_stale = true;
             book.shadows.clear();
@@ -160,6 +165,27 @@ impl Engine {
         }
         changes.carried = merged(dirty, 0);
         Ok(())
+    }
+
+    /// What a tracked transaction stored to extents that it enlisted: nobody names those stores. What
+    /// else the search finds is none of its own.
+    fn search_enlisted(
+        &self,
+        book: &mut Book,
+        changes: &Changes,
+        dirty: &mut Vec<Range<u64>>,
+    ) -> std::io::Result<()> {
+        let enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let enlisted = merged(enlisted.clone(), 0);
+        if enlisted.is_empty() {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        let done = self.view.harvest(&mut found);
+        let found = split(&merged(found, 0), &enlisted).0;
+        book.shadows.clear();
+        dirty.extend(self.refine(book, &found));
+        done
     }
 
     /// C3: splits what is dirty into what goes through the log and what is home. Space claimed is

@@ -67,12 +67,12 @@ pub(super) enum Moment {
 
 impl Engine {
     /// Renews if private pages take too much memory, or searches too much time.
-    pub(super) fn renew_if_due(&self, book: &mut Book, tracked: bool, at: Moment) -> Result<()> {
+    pub(super) fn renew_if_due(&self, book: &mut Book, at: Moment) -> Result<()> {
         let memory = book.private_bytes > self.private_bytes;
         if book.drop_due && (memory || at == Moment::Rest) {
             return self.map_anew(book);
         }
-        let searched = if tracked || at == Moment::Commit { None } else { self.view.search_cost() };
+        let searched = if at == Moment::Commit { None } else { self.view.search_cost() };
         match searched.filter(|&cost| book.renewal.is_due(cost)) {
             Some(cost) => self.renew(book, cost),
             None => Ok(()),

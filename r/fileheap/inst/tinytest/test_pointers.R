@@ -10,7 +10,9 @@ writeLines(c(
   "SEXP still(SEXP x) { return Rf_ScalarLogical(kept == REAL(x)); }",
   "SEXP through(void) { kept[1] += 1; return Rf_ScalarReal(kept[0]); }",
   "SEXP keep_texts(SEXP x) { texts = (SEXP *) STRING_PTR_RO(x); return R_NilValue; }",
-  "SEXP text(void) { return Rf_ScalarString(texts[0]); }"), code)
+  "SEXP text(void) { return Rf_ScalarString(texts[0]); }",
+  "SEXP put(SEXP x, SEXP i, SEXP v) { REAL(x)[Rf_asInteger(i) - 1] = Rf_asReal(v); return x; }"),
+  code)
 if (getRversion() < "4.5") writeLines(sub("STRING_PTR_RO", "STRING_PTR", readLines(code)), code)
 built <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", code), stdout = TRUE,
                  stderr = TRUE)
@@ -37,6 +39,40 @@ expect_true(call("still", x))
 expect_identical(call("through"), 7)
 expect_identical(x[2:3], c(1, 3))
 expect_identical(call("text"), "a text longer than twelve bytes")
+
+# C code that stores in place into a vector with a name changes no file, whatever is committed before
+# or after; into one that is edited, or R's own, it does.
+for (n in c(10, 1000, 5000, 3e5)) {
+  path <- new_path()
+  rt <- open_fmalloc(path)
+  rt[["x"]] <- as.double(seq_len(n))
+  rt[["edited"]] <- as.double(seq_len(n))
+  own <- create_fmalloc_vector("numeric", n, rt)
+  file <- tempfile()
+  saveRDS(own, file)
+  x <- rt[["x"]]
+  call("put", x, 1, -1)
+  with_transaction(rt, rt[["y"]] <- 1)
+  with_transaction(rt, {
+    call("put", x, 2, -2)
+    edited <- edit(rt, "edited")
+    call("put", edited, 2, -2)
+    call("put", own, 3, -3)
+  })
+  call("put", x, 3, -3)
+  try(with_transaction(rt, {
+    call("put", edited, 4, -4)
+    call("put", own, 4, -4)
+    stop()
+  }), silent = TRUE)
+  with_transaction(rt, rt[["y"]] <- 2)
+  seen <- elsewhere('rt <- open_fmalloc(path)
+    cat(rt[["x"]][1:4], rt[["edited"]][1:4], readRDS(file)[1:4], rt[["y"]])', path = path,
+    file = file)
+  expect_identical(seen, "1 2 3 4 1 -2 3 4 0 0 -3 0 2", info = n)
+  rm(x, edited, own)
+  expect_true(is_clean(rt))
+}
 dyn.unload(library_file)
 
 # P9: an error in a method leaves R's collector running, and R as it was.

@@ -30,11 +30,7 @@ impl RHeap {
             return Ok(());
         }
         let wait = Wait::Until(Instant::now() + Duration::from_millis(u64::from(wait_ms)));
-        let begun = match explicit {
-            true => self.heap.begin_write_wait(wait),
-            false => self.heap.begin_tracked(wait),
-        };
-        let txn = begun.map_err(|error| {
+        let txn = self.heap.begin_tracked(wait).map_err(|error| {
             let pid = match error.kind() {
                 ErrorKind::Busy => self.heap.writer().unwrap_or(0),
                 _ => 0,
