@@ -1,6 +1,8 @@
 # `[` of managed vectors: large parts go into the file piece by piece.
 
 `[.fmalloc` <- function(x, ...) {
+  # rank() is not generic: it would compare what has a class one by one, by `>` of R code.
+  if (identical(sys.function(sys.parent()), base::rank)) return(plain(x)[...])
   runtime <- home(list(x))
   call <- users_call(sys.call(), "[")
   plainly <- plain(x)
