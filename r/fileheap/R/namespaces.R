@@ -61,9 +61,13 @@ put_variable <- function(namespace, name, value, writable) {
     if (stored) break
   }
   if (!stored) {
-    made <- make_shared(bytes, store)
-    heap <- as_heap(made$runtime)
-    writeLines(c(heap$uuid, namespace), paste0(heap$path, ".note"), useBytes = TRUE)
+    made <- make_shared(bytes, function(runtime) {
+      store(runtime)
+      heap <- as_heap(runtime)
+      if (write_note(paste0(heap$path, ".note"), c(heap$uuid, namespace))) return(heap)
+      fail("disk_full", "no room for the note that leads other processes to ", heap$path)
+    })
+    heap <- made$value
     space$heaps <- c(space$heaps, list(heap))
   }
   if (!is.null(old) && old$path != heap$path) .Call(C_unbind, old$runtime, name)

@@ -90,10 +90,17 @@ note_workers <- function(pids, base = new_base()) {
     folder <- shared_folder(place, create = TRUE)
     if (is.null(folder)) next
     note <- file.path(folder, paste0(base, ".workers"))
-    writeLines(paste(pids, vapply(pids, process_start, "")), note)
-    return(note)
+    if (write_note(note, paste(pids, vapply(pids, process_start, "")))) return(note)
   }
   NULL
+}
+
+# FALSE if there is no room for it: R writes half a file then, and goes on.
+write_note <- function(path, lines) {
+  suppressWarnings(try(writeLines(lines, path, useBytes = TRUE), silent = TRUE))
+  is_whole <- isTRUE(file.size(path) == sum(nchar(lines, "bytes") + 1))
+  if (!is_whole) remove_notes(path)
+  is_whole
 }
 
 remove_notes <- function(notes) {

@@ -71,6 +71,15 @@ if (mounted) {
   expect_equal(list.files(small, recursive = TRUE), character())
   expect_equal(list.files(second, recursive = TRUE), character())
   memshare_gc()
+  # Full to the last byte: workers are noted in the other place, and no empty note stays.
+  options(fileheap.shared_path = c(small, second))
+  room <- as.numeric(tail(system2("df", c("-k", "--output=avail", small), stdout = TRUE), 1L))
+  writeBin(raw(1024 * room), file.path(small, "filling"))
+  note <- fileheap:::note_workers(Sys.getpid())
+  expect_equal(dirname(dirname(note)), second)
+  expect_equal(length(readLines(note)), 1L)
+  fileheap:::remove_notes(note)
+  expect_equal(list.files(small), "filling")
   expect_equal(system2("umount", small), 0L)
 }
 
