@@ -6,8 +6,8 @@ use common::*;
 use fileheap_core::os::Capture;
 use fileheap_core::{Heap, Options, Wait};
 
-/// C2: of a tracked transaction are the stores that were named, those to extents it enlisted, and no
-/// others, whenever they were made; under every way to find stores.
+/// C2: of a tracked transaction are the stores that were named, those to extents it enlisted, and
+/// no others, whenever they were made; under every way to find stores.
 #[test]
 fn a_tracked_transaction_takes_what_it_enlisted_and_no_stray_stores() {
     for capture in [Capture::Armed, Capture::Unarmed, Capture::Scan, Capture::Pagemap] {

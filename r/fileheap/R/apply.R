@@ -109,7 +109,8 @@ share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, va
               extra = lapply(extra, function(it) ship(cargo, it)),
               vars = ship_vars(cargo, vars, namespace), streams = streams, out = out_token)
   # What is smaller than what would stand for it goes with the chunks.
-  elements <- if (kind == "elements" && is.null(x$token) && !is_forked && is_slight(x$look)) unname(x$look)
+  is_sent <- kind == "elements" && is.null(x$token) && !is_forked && is_slight(x$look)
+  elements <- if (is_sent) unname(x$look)
   job$x <- if (!is.null(elements)) NULL else if (!is.null(x$token)) x$token
            else ship(cargo, x$look)
   job$is_forked <- is_forked

@@ -275,7 +275,8 @@ run_futures <- function(backend, job, collector, elements) {
 run_bioc <- function(backend, job, collector, elements) {
   chunks <- equal_chunks(job$count, BiocParallel::bpnworkers(backend$param))
   calls <- lapply(chunks, function(chunk) whole_chunk(job, chunk, elements))
-  results <- tryCatch(BiocParallel::bptry(BiocParallel::bplapply(calls, chunk_runner(),
-    libraries = libraries(), BPPARAM = backend$param)), error = function(e) rep(list(e), length(calls)))
+  begin <- function() BiocParallel::bplapply(calls, chunk_runner(), libraries = libraries(),
+                                             BPPARAM = backend$param)
+  results <- tryCatch(BiocParallel::bptry(begin()), error = function(e) rep(list(e), length(calls)))
   collect_all(collector, job, chunks, results)
 }

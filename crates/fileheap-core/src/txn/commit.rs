@@ -167,8 +167,8 @@ impl Engine {
         Ok(())
     }
 
-    /// What a tracked transaction stored to extents that it enlisted: nobody names those stores. What
-    /// else the search finds is none of its own.
+    /// What a tracked transaction stored to extents that it enlisted: nobody names those stores.
+    /// What else the search finds is none of its own.
     fn search_enlisted(
         &self,
         book: &mut Book,
