@@ -11,6 +11,7 @@ mod ends;
 mod grow;
 mod lane;
 mod pool;
+mod quick;
 mod room;
 mod runs;
 mod stat;
