@@ -464,6 +464,58 @@ fn mixed_stores(capture: Capture, tracked: bool) {
     assert!(read.bytes(at, BYTES).unwrap() == expected, "{capture:?}: after recovery");
 }
 
+/// P27
+#[test]
+fn an_enlisted_extent_may_change_its_length_again_and_again() {
+    const MIB: u64 = 1 << 20;
+    let scratch = Scratch::new("direct-length");
+    let heap = Heap::create(scratch.file("a.heap"), &Options::new()).unwrap();
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc_direct(6 * MIB, false).unwrap().offset;
+    // SAFETY: within the extent, and nobody else looks meanwhile.
+    let fill = |byte: u8, bytes: u64| unsafe { heap.resolve(at).write_bytes(byte, bytes as usize) };
+    // SAFETY: as above.
+    let last = |bytes: u64| unsafe { heap.resolve(at).add(bytes as usize - 1).read() };
+    fill(1, 6 * MIB);
+    txn.commit().unwrap();
+    let resize = |txn: &fileheap_core::WriteTxn, bytes: u64| {
+        txn.enlist(at).unwrap();
+        assert!(txn.resize_in_place(at, bytes).unwrap());
+        fill((bytes / MIB) as u8, bytes);
+    };
+    let txn = heap.begin_write().unwrap();
+    [5, 4, 2].iter().for_each(|mib| resize(&txn, mib * MIB));
+    txn.abort().unwrap();
+    assert_eq!((last(2 * MIB), last(6 * MIB)), (1, 1), "undone, and as long as before");
+    for lengths in [[5, 3, 2], [4, 5, 3], [4, 3, 2], [2, 3, 5]] {
+        let txn = heap.begin_write().unwrap();
+        lengths.iter().for_each(|mib| resize(&txn, mib * MIB));
+        txn.commit().unwrap();
+        let bytes = lengths[2] * MIB;
+        assert_eq!(u64::from(last(bytes)), lengths[2], "{lengths:?}");
+        // What lies behind it now is not its: an ordinary allocation, undone like any other.
+        let txn = heap.begin_write().unwrap();
+        let next = txn.alloc(MIB / 2, 4096).unwrap();
+        // SAFETY: just allocated.
+        unsafe { txn.resolve(next).write_bytes(9, MIB as usize / 2) };
+        txn.commit().unwrap();
+        let txn = heap.begin_write().unwrap();
+        // SAFETY: within the allocation.
+        unsafe { txn.resolve(next).write_bytes(8, MIB as usize / 2) };
+        txn.abort().unwrap();
+        assert_eq!(heap.begin_read().unwrap().bytes(next, 1).unwrap(), [9], "{lengths:?}");
+        let txn = heap.begin_write().unwrap();
+        txn.free(next).unwrap();
+        txn.commit().unwrap();
+    }
+    heap.close().unwrap();
+    let heap = Heap::open(scratch.file("a.heap"), &Options::new()).unwrap();
+    let read = heap.begin_read().unwrap();
+    assert_eq!(read.bytes(at, 5 * MIB).unwrap()[5 * MIB as usize - 1], 5);
+    drop(read);
+    clean(&heap);
+}
+
 #[test]
 fn direct_extents_side_by_side_are_enlisted_again_and_again() {
     let scratch = Scratch::new("neighbours");

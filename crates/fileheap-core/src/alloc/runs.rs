@@ -178,7 +178,24 @@ impl Runs {
         let found_txn = *self.found_txn.get_or_insert(g.txn().saturating_sub(1));
         let freed_txn = entry.freed_txn(found_txn);
         let (pages, punched) = (entry.pages(), entry.is_punched());
+        // Who freed it may not have known its neighbours.
+        let (before, after) = (self.pool.ending_at(page), self.pool.get(page + pages));
+        self.parted |= before.or(after).is_some();
         self.pool.insert(FreeRun { page, pages, freed_txn, punched, zero_txn: 0 });
+        Ok(())
+    }
+
+    /// The same with the free runs that lie side by side from a page on, up to `pages` of them.
+    fn know_from(&mut self, g: &impl Ground, page: u64, pages: u64) -> Result<()> {
+        let (mut at, end) = (page, self.page_count()?.min(page + pages));
+        while at < end {
+            let (entry, kind) = self.head(at)?;
+            if kind != RunKind::Free {
+                break;
+            }
+            self.know(g, at, entry)?;
+            at += entry.pages();
+        }
         Ok(())
     }
 
@@ -366,15 +383,14 @@ impl Runs {
         if more == 0 || next >= self.page_count()? {
             return Ok(old);
         }
-        let (entry, kind) = self.head(next)?;
-        if kind != RunKind::Free || entry.pages() < more {
-            return Ok(old);
+        self.know_from(g, next, more)?;
+        if self.parted && self.pool.get(next).is_some_and(|run| run.pages < more) {
+            self.join(g, flags != 0)?;
         }
-        self.know(g, next, entry)?;
-        let Some(run) = self.pool.get(next) else { return Ok(old) };
-        if flags != 0 && run.freed_txn > g.safe_txn() {
+        let safe = |run: &FreeRun| flags == 0 || run.freed_txn <= g.safe_txn();
+        let Some(run) = self.pool.get(next).filter(|run| run.pages >= more && safe(run)) else {
             return Ok(old);
-        }
+        };
         match self.carve(g, run, next, more, Entry::INNER) {
             Err(error) if error.kind() == ErrorKind::DiskFull => return Ok(old),
             done => done?,

@@ -226,7 +226,12 @@ impl WriteTxn {
             // A window's length is fixed: only what fits stays in place.
             return Ok(bytes <= old.bytes);
         }
-        self.placed(allocator.resize_in_place(self, offset, bytes))
+        let fits = self.placed(allocator.resize_in_place(self, offset, bytes))?;
+        if old.direct {
+            let now = self.placed(allocator.piece(offset))?.bytes;
+            self.shared.engine.resize_enlisted(&self.changes, offset..offset + now);
+        }
+        Ok(fits)
     }
 
     /// Makes an allocation longer or shorter; moves it if it must. Returns where it is now.
@@ -272,9 +277,10 @@ impl WriteTxn {
     }
 
     /// Lets this process store to a direct extent in place. Without it stores to the extent are
-    /// part of the transaction like any other.
+    /// part of the transaction like any other; those made before in this one are lost, so it comes
+    /// first. What is enlisted stays so until the commit.
     pub fn open_direct(&self, offset: u64) -> Result<()> {
-        self.shared.engine.open_window(self.direct_range(offset)?)
+        self.shared.engine.open_window(&self.changes, self.direct_range(offset)?)
     }
 
     /// Makes this transaction's later stores to a direct extent atomic: committed or undone as a
