@@ -10,6 +10,7 @@ mod check;
 mod ends;
 mod grow;
 mod lane;
+mod map;
 mod pool;
 mod quick;
 mod room;
