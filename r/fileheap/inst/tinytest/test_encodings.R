@@ -48,8 +48,9 @@ cat(Sys.getlocale("LC_CTYPE"), count, unique(different))', script)
 of_locale <- function(locale) {
   code <- sprintf("library(fileheap, lib.loc = %s); source(%s)",
                   deparse(dirname(getNamespaceInfo("fileheap", "path"))), deparse(script))
-  trimws(system2("env", c(paste0("LC_ALL=", locale), file.path(R.home("bin"), "Rscript"), "--vanilla",
-                   "-e", shQuote(code)), stdout = TRUE, stderr = FALSE))
+  said <- system2("env", c(paste0("LC_ALL=", locale), file.path(R.home("bin"), "Rscript"),
+                           "--vanilla", "-e", shQuote(code)), stdout = TRUE, stderr = FALSE)
+  trimws(said)
 }
 expect_identical(of_locale("C"), "C 1044")
 expect_identical(of_locale("C.UTF-8"), "C.UTF-8 1044")
