@@ -222,13 +222,15 @@ fn permissions_are_respected() {
         let heap = Heap::open(&public, &Options::new().read_only()).unwrap();
         assert_eq!(root(&heap), 4711);
         refused(heap.begin_write(), ErrorKind::ReadOnly, &["public.heap", "for writing"]);
+        backed_up(&heap, 4711);
         let new = dir.join("new.heap");
         refused(Heap::create(&new, &Options::new()), denied, &["new.heap", "owner and mode"]);
         let unclean = Heap::open(dir.join("unclean.heap"), &Options::new().read_only()).unwrap();
         assert_eq!(root(&unclean), 4, "a reader without permission reads the log, too");
+        backed_up(&unclean, 4);
         let missing = dir.join("missing.heap");
         let opened = Heap::open(&missing, &Options::new().read_only())
-            .and_then(|heap| heap.begin_read().map(|_| ()));
+            .and_then(|heap| heap.backup(std::env::temp_dir().join("of-missing.heap")));
         refused(opened, ErrorKind::LogMissing, &["missing.heap-log"]);
         return;
     }
@@ -255,6 +257,16 @@ fn permissions_are_respected() {
     play("permissions_are_respected", "nobody", &scratch.0).succeeds();
 }
 
+/// A backup needs no right to write to the heap and its folder, only to where it goes.
+fn backed_up(heap: &Heap, expected: u64) {
+    let elsewhere = Scratch::new("permissions-copy");
+    let copy = elsewhere.file("copy.heap");
+    heap.backup(&copy).unwrap();
+    let copy = Heap::open(&copy, &Options::new()).unwrap();
+    assert_eq!(root(&copy), expected);
+    clean(&copy);
+}
+
 #[test]
 fn a_read_only_filesystem_is_read_from() {
     if let Some((_, dir)) = role() {
@@ -278,6 +290,7 @@ fn a_read_only_filesystem_is_read_from() {
         let heap = Heap::open(&path, &Options::new().read_only()).unwrap();
         assert_eq!(root(&heap), 4711);
         clean(&heap);
+        backed_up(&heap, 4711);
         let made = Heap::create(dir.join("b.heap"), &Options::new());
         refused(made, ErrorKind::ReadOnly, &["b.heap"]);
         return;

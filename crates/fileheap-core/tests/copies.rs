@@ -4,8 +4,13 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use common::*;
+use common::door::DoorHost;
+use fileheap_core::format::INITIAL_BYTES;
+use fileheap_core::os::ram::{RamDisk, RamHost};
 use fileheap_core::{Heap, Options};
 
 #[test]
@@ -114,4 +119,59 @@ fn a_backup_tells_how_far_it_is() {
     assert!(told.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1));
     assert!(told.last().is_none_or(|(done, total)| done == total));
     assert_eq!(root(&Heap::open(scratch.file("b.heap"), &Options::new()).unwrap()), 4711);
+}
+
+/// U4: a checkpoint that had looked at Blind before the backup began goes on while it is made, and
+/// later commits overwrite the log that the copy is to be completed from.
+#[test]
+fn a_backup_for_reading_outlives_a_checkpoint_under_way() {
+    const BULK_BYTES: u64 = 64 << 10;
+    let options = Options::new().limit_bytes(16 << 20).log_bytes(BULK_BYTES);
+    let scratch = Scratch::new("copies-under-way");
+    for may_write in [false, true] {
+        let (disk, looked) = (RamDisk::new(), Arc::new(AtomicBool::new(false)));
+        let made = RamHost::create(&disk, INITIAL_BYTES).unwrap();
+        Heap::create_on(Box::new(made), &options).unwrap().close().unwrap();
+        let writer = Heap::open_on(DoorHost::slow(&disk, &looked), &options).unwrap();
+        put_root(&writer, 0);
+        // Somebody's pin keeps it all in the logs, so that both are in use.
+        let other = Heap::open_on(DoorHost::watched(&disk, || ()), &options).unwrap();
+        let pin = other.begin_read().unwrap();
+        let txn = writer.begin_write().unwrap();
+        let early = txn.alloc_zeroed(64, 64).unwrap();
+        set(&txn, early, 77);
+        let bulk = txn.alloc_zeroed(BULK_BYTES, 64).unwrap();
+        txn.commit().unwrap();
+        let put_much = |value: u64| {
+            let txn = writer.begin_write().unwrap();
+            fill(&txn, bulk, BULK_BYTES, value as u8);
+            txn.commit().unwrap();
+            put_root(&writer, value);
+        };
+        (1..20).for_each(put_much);
+        drop(pin);
+        let host = match may_write {
+            true => DoorHost::watched(&disk, || ()),
+            false => DoorHost::blind(&disk),
+        };
+        let reader = Heap::open_on(host, &options.clone().read_only()).unwrap();
+        let target = scratch.file(&format!("{may_write}.heap"));
+        let (mut rounds, mut under_way) = (0, true);
+        let mut meanwhile = |done, total| {
+            rounds += u32::from(done == total);
+            if std::mem::take(&mut under_way) {
+                looked.store(true, SeqCst);
+                writer.checkpoint().unwrap();
+                looked.store(false, SeqCst);
+                (20..40).for_each(put_much);
+            }
+        };
+        reader.backup_with_progress(&target, &mut meanwhile).unwrap();
+        assert_eq!(rounds, 2, "copied again, as one log was begun anew");
+        let copy = Heap::open(&target, &Options::new()).unwrap();
+        clean(&copy);
+        assert_eq!((root(&copy), root(&writer)), (19, 39));
+        let read = copy.begin_read().unwrap();
+        assert_eq!(word(read.bytes(early, 8).unwrap()), 77, "only the log begun anew had it");
+    }
 }

@@ -4,7 +4,8 @@ mod common;
 
 use std::fs;
 use std::io::{Read, Seek};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::*;
@@ -17,7 +18,13 @@ use fileheap_core::{Durability, ErrorKind, Heap, Options, Wait};
 #[test]
 fn backups_of_a_working_heap_are_consistent() {
     const TEST: &str = "backups_of_a_working_heap_are_consistent";
-    if let Some((_, dir)) = role() {
+    if let Some((role, dir)) = role() {
+        if role == "nobody" {
+            // SAFETY: both take integers only.
+            let changed = unsafe { (libc::setgid(65534), libc::setuid(65534)) };
+            assert_eq!(changed, (0, 0));
+            return backups_are_consistent(&dir, "of-nobody", &Options::new().read_only());
+        }
         let options = Options::new().durability(Durability::Process).log_bytes(64 << 10);
         let heap = Heap::open(dir.join("a.heap"), &options).unwrap();
         for value in 0.. {
@@ -29,14 +36,29 @@ fn backups_of_a_working_heap_are_consistent() {
     }
     let scratch = Scratch::new("backup");
     let path = scratch.closed("a.heap");
+    for (path, mode) in [(&scratch.0, 0o777), (&path, 0o444)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
     let worker = play(TEST, "worker", &scratch.0);
     await_signal(&scratch.0, "busy");
-    let heap = Heap::open(&path, &Options::new()).unwrap();
+    play(TEST, "nobody", &scratch.0).succeeds();
+    backups_are_consistent(&scratch.0, "reading", &Options::new().read_only());
+    backups_are_consistent(&scratch.0, "writing", &Options::new());
+    worker.kill();
+    clean(&Heap::open(&path, &Options::new()).unwrap());
+    let hidden = |f: fs::DirEntry| f.file_name().to_string_lossy().starts_with(".fileheap");
+    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| hidden(f.unwrap())));
+}
+
+/// Some by one handle, some by a new one.
+fn backups_are_consistent(dir: &Path, name: &str, options: &Options) {
+    let open = || Heap::open(dir.join("a.heap"), options).unwrap();
+    let mut heap = open();
     let mut last = 0;
     for round in 0..10 {
-        let copy = scratch.file(&format!("copy-{round}"));
+        let copy = dir.join(format!("{name}-{round}"));
         heap.backup(&copy).unwrap();
-        refused(heap.backup(&copy), ErrorKind::AlreadyExists, &["copy-"]);
+        refused(heap.backup(&copy), ErrorKind::AlreadyExists, &[name]);
         let copy = Heap::open(&copy, &Options::new()).unwrap();
         assert_eq!(copy.recovery().transactions, 0, "a backup needs no log");
         clean(&copy);
@@ -44,11 +66,11 @@ fn backups_of_a_working_heap_are_consistent() {
         assert_eq!(pair.0, pair.1);
         assert!(pair.0 >= last, "a backup is of the newest state");
         last = pair.0;
+        if round % 2 == 0 {
+            drop(heap);
+            heap = open();
+        }
     }
-    worker.kill();
-    clean(&heap);
-    let hidden = |f: fs::DirEntry| f.file_name().to_string_lossy().starts_with(".fileheap");
-    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| hidden(f.unwrap())));
 }
 
 /// The same number in two places far apart, and something that comes and goes.
@@ -84,7 +106,7 @@ fn pair(heap: &Heap) -> (u64, u64) {
 
 #[test]
 fn compaction_keeps_owner_and_mode() {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::fs::chown;
     let scratch = Scratch::new("compact-rights");
     let path = scratch.closed("a.heap");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
