@@ -30,7 +30,7 @@ fn get_shows_a_data_frame_in_every_form() {
     let heap = sample(&scratch);
     on(&heap, "get", &["frame"]).ends(0).says(&["<data.frame 3 x 4>", "yy", "NA"]);
     let csv = on(&heap, "get", &["frame", "--format", "csv"]).ends(0).out;
-    assert_eq!(csv, "a,b,s,f\n1,1.5,x,u\n2,NA,yy,v\n3,2,NA,u\n");
+    assert_eq!(csv, "a,b,s,f\n1,1.5,\"x\",\"u\"\n2,NA,\"yy\",\"v\"\n3,2,NA,\"u\"\n");
     let value = on(&heap, "get", &["frame", "--json"]).ends(0).json();
     let columns = json!({
         "a": [1, 2, 3], "b": [1.5, null, 2.0], "s": ["x", "yy", null], "f": ["u", "v", "u"],
@@ -139,7 +139,7 @@ fn references_as_the_r_package_writes_them_are_followed() {
     assert_eq!(ids[6], 7);
     on(&path, "ls", &[]).ends(0).says(&["double matrix 3 x 4"]);
     let csv = on(&path, "get", &["m", "-f", "csv"]).ends(0).out;
-    assert_eq!(csv, ",A,B,C,D\na,1,4,7,10\nb,2,5,8,11\nc,3,6,9,12\n");
+    assert_eq!(csv, "\"\",A,B,C,D\n\"a\",1,4,7,10\n\"b\",2,5,8,11\n\"c\",3,6,9,12\n");
     let map = on(&path, "map", &["--json"]).ends(0).json();
     let owners: Vec<_> = map["owners"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
     assert!(owners.contains(&&json!("m")) && owners.contains(&&json!("#1")));

@@ -1,4 +1,5 @@
-//! Copies: who waits while a compaction replaces the file; backups that share disk space.
+//! Copies: who waits while a compaction replaces the file; backups that share disk space, or are
+//! made for reading only. What long work tells of how far it is.
 
 mod common;
 
@@ -7,8 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use common::*;
 use common::door::DoorHost;
+use common::*;
+use fileheap_core::catalog::Root;
 use fileheap_core::format::INITIAL_BYTES;
 use fileheap_core::os::ram::{RamDisk, RamHost};
 use fileheap_core::{Heap, Options};
@@ -119,6 +121,40 @@ fn a_backup_tells_how_far_it_is() {
     assert!(told.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1));
     assert!(told.last().is_none_or(|(done, total)| done == total));
     assert_eq!(root(&Heap::open(scratch.file("b.heap"), &Options::new()).unwrap()), 4711);
+}
+
+#[test]
+fn check_and_trim_tell_how_far_they_are() {
+    let scratch = Scratch::new("steps-progress");
+    let heap = Heap::create(scratch.file("a.heap"), &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let at: Vec<u64> = (0..40).map(|_| txn.alloc(1 << 20, 4096).unwrap()).collect();
+    at.iter().step_by(2).for_each(|&at| txn.free(at).unwrap());
+    for index in 1..3000_u64 {
+        let root = Root { kind: 0, fingerprint: 0, offset: at[1], bytes: index };
+        txn.catalog().names().bind(&format!("{index}"), root).unwrap();
+    }
+    txn.commit().unwrap();
+    let mut told = Vec::new();
+    assert!(
+        heap.check_with_progress(&mut |done, total| told.push((done, total))).unwrap().is_clean()
+    );
+    rises_to_the_end(&told);
+    assert!(told.len() > 2, "{told:?}");
+    told.clear();
+    let report = heap.trim_with_progress(&mut |done, total| told.push((done, total))).unwrap();
+    rises_to_the_end(&told);
+    assert_eq!(told.last().unwrap().1, report.punched_bytes);
+    assert!(told.len() > 10, "a step for each hole: {told:?}");
+}
+
+fn rises_to_the_end(told: &[(u64, u64)]) {
+    assert!(
+        told.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1),
+        "{told:?}"
+    );
+    let (done, total) = told.last().unwrap();
+    assert_eq!(done, total);
 }
 
 /// U4: a checkpoint that had looked at Blind before the backup began goes on while it is made, and

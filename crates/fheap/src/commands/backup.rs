@@ -22,7 +22,7 @@ impl Backup {
     pub fn run(&self, output: Output) -> Result<Ending> {
         let bar = progress::bar(output, "copying", 0);
         let heap = open_to_read(&self.heap)?;
-        heap.backup_with_progress(&self.target, &mut progress::of_bytes(&bar))?;
+        heap.backup_with_progress(&self.target, &mut progress::shown_on(&bar))?;
         heap.close()?;
         bar.finish_and_clear();
         let copy = Heap::peek(&self.target)?;
