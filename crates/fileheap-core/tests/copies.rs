@@ -64,8 +64,9 @@ fn who_waits_while_a_heap_is_compacted_opens_the_new_file() {
 fn a_backup_shares_disk_space_where_the_file_system_can() {
     const TEST: &str = "a_backup_shares_disk_space_where_the_file_system_can";
     if let Some((_, dir)) = role() {
-        // SAFETY: takes an integer only.
-        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNS) }, 0, "a mount namespace needs root");
+        if !own_mounts(TEST) {
+            return;
+        }
         image_disk(&dir, "xfs", 320, &["-q", "-f", "-m", "reflink=1"]);
         let free = || {
             let name = std::ffi::CString::new(dir.to_str().unwrap()).unwrap();

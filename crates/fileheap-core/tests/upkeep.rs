@@ -20,9 +20,7 @@ fn backups_of_a_working_heap_are_consistent() {
     const TEST: &str = "backups_of_a_working_heap_are_consistent";
     if let Some((role, dir)) = role() {
         if role == "nobody" {
-            // SAFETY: both take integers only.
-            let changed = unsafe { (libc::setgid(65534), libc::setuid(65534)) };
-            assert_eq!(changed, (0, 0));
+            give_up_root();
             return backups_are_consistent(&dir, "of-nobody", &Options::new().read_only());
         }
         let options = Options::new().durability(Durability::Process).log_bytes(64 << 10);
@@ -36,12 +34,16 @@ fn backups_of_a_working_heap_are_consistent() {
     }
     let scratch = Scratch::new("backup");
     let path = scratch.closed("a.heap");
-    for (path, mode) in [(&scratch.0, 0o777), (&path, 0o444)] {
+    let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
+    };
+    mode(&scratch.0, 0o777);
+    mode(&path, 0o644); // that of its logs
     let worker = play(TEST, "worker", &scratch.0);
     await_signal(&scratch.0, "busy");
+    mode(&path, 0o444);
     play(TEST, "nobody", &scratch.0).succeeds();
+    mode(&path, 0o644);
     backups_are_consistent(&scratch.0, "reading", &Options::new().read_only());
     backups_are_consistent(&scratch.0, "writing", &Options::new());
     worker.kill();
