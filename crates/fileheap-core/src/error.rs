@@ -150,7 +150,7 @@ fn kind_of(source: &io::Error) -> ErrorKind {
         Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => ErrorKind::DiskFull,
         Some(libc::EACCES | libc::EPERM) => ErrorKind::PermissionDenied,
         Some(libc::EROFS) => ErrorKind::ReadOnly,
-        Some(libc::ENOENT) => ErrorKind::NotFound,
+        Some(libc::ENOENT | libc::ENOTDIR) => ErrorKind::NotFound,
         Some(libc::EEXIST) => ErrorKind::AlreadyExists,
         Some(libc::EISDIR) => ErrorKind::NotAFile,
         Some(libc::EOPNOTSUPP | libc::ENOSYS) => ErrorKind::Unsupported,

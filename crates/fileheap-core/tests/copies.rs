@@ -124,6 +124,29 @@ fn a_backup_tells_how_far_it_is() {
     assert_eq!(root(&Heap::open(scratch.file("b.heap"), &Options::new()).unwrap()), 4711);
 }
 
+/// What was given back before stays so: a copy has disk space everywhere at first.
+#[test]
+fn compaction_of_a_trimmed_heap_takes_no_more_space() {
+    let scratch = Scratch::new("compact-trimmed");
+    let path = scratch.file("a.heap");
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let txn = heap.begin_write().unwrap();
+    let at: Vec<u64> = (0..16).map(|_| txn.alloc(1 << 20, 4096).unwrap()).collect();
+    at.iter().step_by(2).for_each(|&at| txn.free(at).unwrap());
+    txn.commit().unwrap();
+    assert_eq!(heap.trim().unwrap().punched_bytes, 8 << 20);
+    heap.close().unwrap();
+    drop(heap);
+    let report = Heap::compact(&path, &Options::new()).unwrap();
+    assert!(report.after_bytes <= report.before_bytes, "{report:?}");
+    let copy = scratch.file("b.heap");
+    Heap::open(&path, &Options::new()).unwrap().backup(&copy).unwrap();
+    let copy = Heap::open(&copy, &Options::new()).unwrap();
+    copy.trim().unwrap();
+    assert!(copy.stat().unwrap().disk_bytes <= report.after_bytes + (64 << 10));
+    clean(&copy);
+}
+
 #[test]
 fn check_and_trim_tell_how_far_they_are() {
     let scratch = Scratch::new("steps-progress");

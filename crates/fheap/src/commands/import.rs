@@ -77,7 +77,11 @@ impl Import {
             false => Heap::open(&self.heap, &options)?,
         };
         let bar = progress::bar(output, "importing", bytes.len() as u64);
-        let bytes = store(&heap, &self.name, &stored, &bar)?;
+        let bytes =
+            store(&heap, &self.name, &stored, &bar).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => error.at(&self.heap).advice("give another name"),
+                _ => error.at(&self.heap),
+            })?;
         bar.finish_and_clear();
         heap.close()?;
         let what = match &stored {
