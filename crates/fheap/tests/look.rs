@@ -86,7 +86,7 @@ fn get_finds_records_ranges_and_rust_roots() {
     assert_eq!(on(&heap, "get", &["plain", "-f", "raw"]).ends(0).out, "plain bytes");
     assert_eq!(on(&heap, "get", &["@0x10000+8", "-f", "raw"]).ends(0).out, "HEAPHEAD");
     on(&heap, "get", &["#77"]).ends(3).complains(&["record 77"]);
-    on(&heap, "get", &["none"]).ends(3).complains(&["\"none\"", "fheap ls"]);
+    on(&heap, "get", &["none"]).ends(3).complains(&["\"none\"", "sample.heap", "fheap ls"]);
     on(&heap, "get", &["@64+99999999999"]).ends(2).complains(&["99999999999 bytes at 0x40"]);
 }
 
