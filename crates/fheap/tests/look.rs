@@ -25,6 +25,28 @@ fn ls_names_roots_of_every_face() {
 }
 
 #[test]
+fn ls_knows_the_faces_by_their_kinds() {
+    let scratch = Scratch::new("faces");
+    let path = scratch.file("a.heap");
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let at = put(&txn, b"something");
+    // Those of fileheap.h, and one of a program's own.
+    let kinds =
+        [("cpp", 2_829_123, "C++"), ("fm", 0x006d_6166, "fmalloc"), ("own", 0x4c4f_474f, "LOGO")];
+    kinds.iter().for_each(|&(name, kind, _)| bind(&mut txn, name, kind, 0, (at, 9)));
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    let told = on(&path, "ls", &["--json"]).ends(0).json();
+    for (index, (name, _, face)) in kinds.iter().enumerate() {
+        assert_eq!(
+            (&told["names"][index]["name"], &told["names"][index]["face"]),
+            (&json!(name), &json!(face))
+        );
+    }
+}
+
+#[test]
 fn get_shows_a_data_frame_in_every_form() {
     let scratch = Scratch::new("frame");
     let heap = sample(&scratch);
