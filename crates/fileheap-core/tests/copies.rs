@@ -1,10 +1,11 @@
-//! Copies: who waits while a compaction replaces the file; backups that share disk space, or are
-//! made for reading only. What long work tells of how far it is.
+//! Copies: who waits while a compaction replaces the file; backups of a heap at work, for reading
+//! only, or sharing disk space. What long work tells of how far it is.
 
 mod common;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -13,7 +14,7 @@ use common::*;
 use fileheap_core::catalog::Root;
 use fileheap_core::format::INITIAL_BYTES;
 use fileheap_core::os::ram::{RamDisk, RamHost};
-use fileheap_core::{Heap, Options};
+use fileheap_core::{Durability, ErrorKind, Heap, Options};
 
 #[test]
 fn who_waits_while_a_heap_is_compacted_opens_the_new_file() {
@@ -57,6 +58,66 @@ fn who_waits_while_a_heap_is_compacted_opens_the_new_file() {
         drop(heaps);
         let heap = Heap::open(&path, &Options::new()).unwrap();
         assert_eq!(root(&heap), 1000 + round, "they wrote to the file that has the name");
+    }
+}
+
+#[test]
+fn backups_of_a_working_heap_are_consistent() {
+    const TEST: &str = "backups_of_a_working_heap_are_consistent";
+    if let Some((role, dir)) = role() {
+        if role == "nobody" {
+            give_up_root();
+            return backups_are_consistent(&dir, "of-nobody", &Options::new().read_only());
+        }
+        let options = Options::new().durability(Durability::Process).log_bytes(64 << 10);
+        let heap = Heap::open(dir.join("a.heap"), &options).unwrap();
+        for value in 0.. {
+            put_pair(&heap, value);
+            if value == 20 {
+                signal(&dir, "busy");
+            }
+        }
+    }
+    let scratch = Scratch::new("backup");
+    let path = scratch.closed("a.heap");
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&scratch.0, 0o777);
+    mode(&path, 0o644); // that of its logs
+    let worker = play(TEST, "worker", &scratch.0);
+    await_signal(&scratch.0, "busy");
+    mode(&path, 0o444);
+    play(TEST, "nobody", &scratch.0).succeeds();
+    mode(&path, 0o644);
+    backups_are_consistent(&scratch.0, "reading", &Options::new().read_only());
+    backups_are_consistent(&scratch.0, "writing", &Options::new());
+    worker.kill();
+    clean(&Heap::open(&path, &Options::new()).unwrap());
+    let hidden = |f: fs::DirEntry| f.file_name().to_string_lossy().starts_with(".fileheap");
+    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| hidden(f.unwrap())));
+}
+
+/// Some by one handle, some by a new one.
+fn backups_are_consistent(dir: &Path, name: &str, options: &Options) {
+    let open = || Heap::open(dir.join("a.heap"), options).unwrap();
+    let mut heap = open();
+    let mut last = 0;
+    for round in 0..10 {
+        let copy = dir.join(format!("{name}-{round}"));
+        heap.backup(&copy).unwrap();
+        refused(heap.backup(&copy), ErrorKind::AlreadyExists, &[name]);
+        let copy = Heap::open(&copy, &Options::new()).unwrap();
+        assert_eq!(copy.recovery().transactions, 0, "a backup needs no log");
+        clean(&copy);
+        let pair = pair(&copy);
+        assert_eq!(pair.0, pair.1);
+        assert!(pair.0 >= last, "a backup is of the newest state");
+        last = pair.0;
+        if round % 2 == 0 {
+            drop(heap);
+            heap = open();
+        }
     }
 }
 
