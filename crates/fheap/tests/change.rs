@@ -184,7 +184,8 @@ fn texts_that_look_like_something_else_stay_texts() {
         "": ["x", "line\nbreak", "\"", "plain"], "l": [true, null, false, null],
     });
     assert_eq!(value["columns"], columns);
-    let expected = "t,u,d,i,\"\",l\n\"NA\",\"1\",-0,7,\"x\",TRUE\n\"\",NA,NaN,NA,\"line\nbreak\",NA\n\
+    let expected = "t,u,d,i,\"\",l\n\"NA\",\"1\",-0,7,\"x\",TRUE\n\
+                    \"\",NA,NaN,NA,\"line\nbreak\",NA\n\
                     NA,\"2\",-Inf,NA,\"\"\"\",FALSE\nNA,\"TRUE\",NA,3000000000,\"plain\",NA\n";
     assert_eq!(out, expected);
     assert_eq!(table(&scratch, "again", &out), (value, out));
