@@ -134,14 +134,16 @@ fn note(status: fheap_status, message: &str, error: Option<&Error>) -> fheap_sta
     status
 }
 
-/// Remembers an error for the calling thread.
+/// Remembers an error for the calling thread. Takes it, so that callers need not drop it.
 #[cold]
-pub(crate) fn fail(error: &Error) -> fheap_status {
-    note(status_of(error.kind()), &error.to_string(), Some(error))
+#[inline(never)]
+fn fail(error: Error) -> fheap_status {
+    note(status_of(error.kind()), &error.to_string(), Some(&error))
 }
 
 #[cold]
-fn panicked(cause: &(dyn std::any::Any + Send)) -> fheap_status {
+#[inline(never)]
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> fheap_status {
     let said = cause.downcast_ref::<&str>().copied();
     let said = said.or_else(|| cause.downcast_ref::<String>().map(String::as_str));
     let text = format!("a defect of fileheap: {}", said.unwrap_or("panic"));
@@ -154,11 +156,11 @@ pub(crate) fn value<T>(failed: T, body: impl FnOnce() -> Result<T>) -> T {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => {
-            fail(&error);
+            fail(error);
             failed
         }
         Err(cause) => {
-            panicked(&*cause);
+            panicked(cause);
             failed
         }
     }
@@ -169,8 +171,8 @@ pub(crate) fn value<T>(failed: T, body: impl FnOnce() -> Result<T>) -> T {
 pub(crate) fn status(body: impl FnOnce() -> Result<()>) -> fheap_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => FHEAP_OK,
-        Ok(Err(error)) => fail(&error),
-        Err(cause) => panicked(&*cause),
+        Ok(Err(error)) => fail(error),
+        Err(cause) => panicked(cause),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Compaction, trim, levels of durability, direct extents, ways of finding stores.
+//! Compaction, trim, levels of durability, ways of finding stores.
 
 mod common;
 
@@ -194,99 +194,6 @@ fn a_sync_covers_what_other_processes_wrote() {
 }
 
 #[test]
-fn direct_extents_are_everybodys_at_once_and_atomic_when_enlisted() {
-    const TEST: &str = "direct_extents_are_everybodys_at_once_and_atomic_when_enlisted";
-    const BYTES: u64 = 3 << 20;
-    if let Some((_, dir)) = role() {
-        let heap = Heap::open(dir.join("a.heap"), &Options::new()).unwrap();
-        let txn = heap.begin_write().unwrap();
-        let at = txn.face_root(1);
-        assert!(txn.is_direct(at).unwrap());
-        txn.open_direct(at).unwrap();
-        txn.commit().unwrap();
-        // SAFETY: within the extent; the other process looks only after the signal.
-        unsafe { heap.resolve(at).add(77).write(42) };
-        signal(&dir, "stored");
-        await_signal(&dir, "answered");
-        // SAFETY: within the extent; the other process stored before its signal.
-        let seen = unsafe { heap.resolve(at).add(78).read() };
-        assert_eq!(seen, 43, "stores are seen at once");
-        // SAFETY: within the extent; the other process looks only after the signal.
-        unsafe { heap.resolve(at).add(79).write(44) };
-        signal(&dir, "kill me");
-        sleep_on();
-    }
-    let scratch = Scratch::new("direct");
-    let path = scratch.closed("a.heap");
-    let heap = Heap::open(&path, &Options::new()).unwrap();
-    let mut txn = heap.begin_write().unwrap();
-    let at = txn.alloc_direct(BYTES, true).unwrap().offset;
-    txn.set_face_root(1, at);
-    txn.commit().unwrap();
-    // SAFETY: within the extent; signals keep stores and looks apart.
-    let byte = |index: usize| unsafe { heap.resolve(at).add(index).read() };
-    let other = play(TEST, "other", &scratch.0);
-    await_signal(&scratch.0, "stored");
-    assert_eq!(byte(77), 42);
-    // SAFETY: within the extent; the other process looks only after the signal.
-    unsafe { heap.resolve(at).add(78).write(43) };
-    signal(&scratch.0, "answered");
-    await_signal(&scratch.0, "kill me");
-    other.kill();
-    assert_eq!(byte(79), 44, "kill -9 keeps stores");
-    let stored = |enlist: bool, commit: bool, value: u8| {
-        let txn = heap.begin_write().unwrap();
-        if enlist {
-            txn.enlist(at).unwrap();
-        }
-        // SAFETY: all of the extent; the other process is gone.
-        unsafe { txn.resolve(at).write_bytes(value, BYTES as usize) };
-        let file = fs::read(&path).unwrap()[at as usize + 5000];
-        if commit { txn.commit().map(drop) } else { txn.abort() }.unwrap();
-        file
-    };
-    assert_eq!(stored(true, false, 9), 0, "an enlisted store is nobody else's business yet");
-    assert_eq!((byte(0), byte(77)), (0, 42), "abort brings the old bytes back");
-    stored(true, true, 8);
-    assert_eq!((byte(0), byte(BYTES as usize - 1)), (8, 8));
-    assert_eq!(stored(false, false, 7), 7, "what is not enlisted is no part of the transaction");
-    assert_eq!(byte(5000), 7);
-    let txn = heap.begin_write().unwrap();
-    txn.free(at).unwrap();
-    refused(txn.enlist(at), ErrorKind::BadPointer, &["a.heap", &at.to_string()]);
-    txn.commit().unwrap();
-    clean(&heap);
-    heap.close().unwrap();
-    clean(&Heap::open(&path, &Options::new()).unwrap());
-}
-
-#[test]
-fn filling_a_large_extent_takes_no_memory_of_the_process() {
-    const BYTES: u64 = 3 << 30;
-    let scratch = Scratch::new("large");
-    let options = Options::new().durability(Durability::Process);
-    let heap = Heap::create(scratch.file("a.heap"), &options).unwrap();
-    put_root(&heap, 1);
-    let anonymous = || -> u64 {
-        let text = fs::read_to_string("/proc/self/smaps_rollup").unwrap();
-        let line = text.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-    };
-    let before = anonymous();
-    let txn = heap.begin_write().unwrap();
-    let at = txn.alloc(BYTES, 4096).unwrap();
-    // One store for each page: a private page would cost as much as a full one.
-    for page in 0..BYTES / 4096 {
-        // SAFETY: an aligned word of an allocation of this transaction, which nobody else uses.
-        unsafe { txn.resolve(at + page * 4096).cast::<u64>().write(page) };
-    }
-    let grown = anonymous().saturating_sub(before);
-    assert!(grown < 64 << 20, "filling {BYTES} bytes took {grown} bytes of anonymous memory");
-    txn.abort().unwrap();
-    clean(&heap);
-}
-
-#[test]
 fn every_way_of_finding_stores_finds_all_of_them() {
     for capture in [Capture::Armed, Capture::Unarmed, Capture::Scan, Capture::Pagemap] {
         for tracked in [false, true] {
@@ -394,35 +301,4 @@ fn mixed_stores(capture: Capture, tracked: bool) {
     let heap = Heap::open(&copy, &options).unwrap();
     let read = heap.begin_read().unwrap();
     assert!(read.bytes(at, BYTES).unwrap() == expected, "{capture:?}: after recovery");
-}
-
-#[test]
-fn direct_extents_side_by_side_are_enlisted_again_and_again() {
-    let scratch = Scratch::new("neighbours");
-    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
-    let fill = |at: u64, byte: u8| {
-        // SAFETY: within an extent, which nobody else uses.
-        unsafe { heap.resolve(at).write_bytes(byte, 100) };
-    };
-    // SAFETY: as above.
-    let seen = |at: u64| unsafe { heap.resolve(at).read() };
-    let txn = heap.begin_write().unwrap();
-    let both: [u64; 2] = std::array::from_fn(|_| txn.alloc_direct(4096, true).unwrap().offset);
-    assert_eq!(both[0].abs_diff(both[1]), 4096, "this is about neighbours");
-    txn.commit().unwrap();
-    for round in 1..4 {
-        let enlisted = || {
-            let txn = heap.begin_write().unwrap();
-            both.iter().for_each(|&at| txn.enlist(at).unwrap());
-            txn
-        };
-        let txn = enlisted();
-        both.iter().for_each(|&at| fill(at, 100));
-        txn.abort().unwrap();
-        assert_eq!(both.map(seen), [round - 1; 2], "undone");
-        let txn = enlisted();
-        both.iter().for_each(|&at| fill(at, round));
-        txn.commit().unwrap();
-        assert_eq!(both.map(seen), [round; 2]);
-    }
 }

@@ -1,14 +1,14 @@
-//! The allocator's face: the quick paths of alloc and free, and everything about single pieces.
+//! The allocator's face: everything about single pieces, but for the quick paths.
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Acquire;
 use std::sync::{Arc, Mutex};
 
 use super::Ground;
-use super::bits::{self, Bits, WORDS};
-use super::lane::{CLASSES, Lane, Own, place};
+use super::bits::{self, Bits};
+use super::lane::{Lane, place};
 use super::pool::Want;
 use super::runs::Runs;
-use super::table::{Slot, ZoneTable};
+use super::table::ZoneTable;
 use super::threads::{self, Lanes, lock};
 use super::words::{Words, bad_pointer};
 
@@ -22,7 +22,7 @@ use crate::{Error, ErrorKind, Result};
 pub struct Allocator {
     pub(super) words: Words,
     pub(super) table: ZoneTable,
-    id: u64,
+    pub(super) id: u64,
     pub(super) lanes: Arc<Lanes>,
     pub(super) runs: Mutex<Runs>,
     /// The first bad free found since the last settle, other than by the one who did it.
@@ -89,88 +89,6 @@ impl Allocator {
         let runs = Mutex::new(Runs::new(words));
         let table = ZoneTable::new(reserved_bytes);
         Self { words, table, id: lanes.id, lanes, runs, fault: Mutex::new(None) }
-    }
-
-    /// Allocates; returns the offset. More than CELL_MAX_BYTES is a run of pages.
-    #[inline]
-    pub fn alloc(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
-        // No bytes at all wrap to a class that no stack has.
-        let class = (bytes.wrapping_sub(1) / GRANULE_BYTES) as usize;
-        if class < CLASSES && align <= GRANULE_BYTES && align.is_power_of_two() {
-            if let Some(lane) = threads::current(self.id) {
-                // SAFETY: the lane is this thread's, and this borrow ends before anybody else's.
-                let own = unsafe { &mut *(*lane).own.get() };
-                if let Some(cell) = own.stacks[class].pop() {
-                    self.mark_live(g, cell);
-                    return Ok(cell);
-                }
-            }
-        }
-        self.alloc_slow(g, bytes, align)
-    }
-
-    /// Says on file that a cell at hand is allocated now.
-    #[inline]
-    pub(super) fn mark_live(&self, g: &impl Ground, cell: u64) {
-        let Some(slot) = self.table.slot(cell) else { return };
-        let page = slot.bitmaps.load(Relaxed);
-        let (_, at) = place(cell);
-        // SAFETY: a cell at hand or just cut lies in a zone of ours; see `Zone::new`.
-        let live = &unsafe { self.words.known_bitmaps(page) }[1][at / 64];
-        live.store(live.load(Relaxed) | 1 << (at % 64), Relaxed);
-        g.touch(page + ((WORDS + at / 64) * 8) as u64, 8);
-    }
-
-    /// Frees what `alloc` returned.
-    #[inline]
-    pub fn free(&self, g: &impl Ground, offset: u64) -> Result<Freed> {
-        if let Some(lane) = threads::current(self.id) {
-            if let Some(slot) = self.table.slot(offset) {
-                if slot.owner() == lane && offset % GRANULE_BYTES == 0 {
-                    // SAFETY: the lane is this thread's; this borrow ends before anybody else's.
-                    let own = unsafe { &mut *(*lane).own.get() };
-                    if let Some(freed) = self.free_quick(g, own, slot, offset) {
-                        return Ok(freed);
-                    }
-                }
-            }
-        }
-        self.free_slow(g, offset)
-    }
-
-    /// Frees a cell of our own whose size is kept at hand and has room there. The slot is that
-    /// of a zone of ours.
-    #[inline]
-    pub(super) fn free_quick(
-        &self,
-        g: &impl Ground,
-        own: &mut Own,
-        slot: &Slot,
-        cell: u64,
-    ) -> Option<Freed> {
-        let page = slot.bitmaps.load(Relaxed);
-        // SAFETY: the zone is ours; see `Zone::new`.
-        let [starts, live] = unsafe { self.words.known_bitmaps(page) };
-        let (_, at) = place(cell);
-        let (index, bit) = (at / 64, at % 64);
-        let live_word = live[index].load(Relaxed);
-        // What is live starts there.
-        if live_word >> bit & 1 == 0 {
-            return None;
-        }
-        let rest = starts[index].load(Relaxed) >> bit >> 1;
-        let class = if rest != 0 {
-            rest.trailing_zeros() as usize
-        } else {
-            let next = starts.get(index + 1).map_or(1, |word| word.load(Relaxed));
-            63 - bit + next.trailing_zeros() as usize
-        };
-        if !own.stacks.get_mut(class)?.push(cell) {
-            return None;
-        }
-        live[index].store(live_word & !(1 << bit), Relaxed);
-        g.touch(page + ((WORDS + index) * 8) as u64, 8);
-        Some(Freed::cell(class + 1))
     }
 
     /// This thread's lane.

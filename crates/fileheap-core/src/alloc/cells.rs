@@ -20,9 +20,10 @@ const EXAMINE: usize = 8;
 const EXPLORE_STEP: u64 = 64;
 
 impl Allocator {
+    /// Allocates what is not at hand.
     #[cold]
     #[inline(never)]
-    pub(super) fn alloc_slow(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
+    pub fn alloc_slow(&self, g: &impl Ground, bytes: u64, align: u64) -> Result<u64> {
         check_request(bytes, align)?;
         if is_run(bytes, align) {
             return self.alloc_run(g, bytes, align, Mapped::Private).map(|run| run.offset);
@@ -136,9 +137,10 @@ impl Allocator {
         Ok(largest)
     }
 
+    /// Frees what is not kept at hand.
     #[cold]
     #[inline(never)]
-    pub(super) fn free_slow(&self, g: &impl Ground, offset: u64) -> Result<Freed> {
+    pub fn free_slow(&self, g: &impl Ground, offset: u64) -> Result<Freed> {
         let Some(slot) = self.table.slot(offset) else {
             return Err(bad_pointer(offset, "an offset beyond the heap"));
         };
@@ -253,7 +255,7 @@ impl Allocator {
             let Some(slot) = self.table.slot(cell) else { continue };
             let owner = slot.owner();
             if owner == lane {
-                if self.free_quick(g, own, slot, cell).is_none() {
+                if self.keep(g, own, slot, cell).is_none() {
                     self.note(self.free_own(g, own, cell).map(drop));
                 }
             } else if owner.is_null() {

@@ -3,11 +3,8 @@
 use super::Ground;
 use super::grow::no_room;
 use super::pool::{FreeRun, Pool, Want};
-use super::words::{self, Words, bad_pointer, corrupt};
-use crate::format::{
-    CHUNK_MAP_PAGES, CHUNK_PAGES, Entry, HEADER_OFFSET, PAGE_BYTES, RUN_DIRECT, RunKind,
-    ZONE_BYTES, ZONE_PAGES,
-};
+use super::words::{Words, bad_pointer, corrupt};
+use crate::format::{Entry, PAGE_BYTES, RUN_DIRECT, RunKind, ZONE_BYTES, ZONE_PAGES};
 use crate::{ErrorKind, Result};
 
 /// Heads of the page map that one search for room looks at before the file grows.
@@ -55,96 +52,6 @@ impl Runs {
         self.found_txn = Some(committed_txn);
     }
 
-    pub(super) fn page_count(&self) -> Result<u64> {
-        let count = self.words.load(words::PAGE_COUNT);
-        if count <= HEADER_OFFSET / PAGE_BYTES || count > self.words.limit_pages() {
-            return Err(corrupt("the heap's page count is out of range", words::PAGE_COUNT, count));
-        }
-        Ok(count)
-    }
-
-    /// Where the entry of a page below the page count lies.
-    fn entry_offset(&mut self, page: u64) -> Result<u64> {
-        let index = (page / CHUNK_PAGES) as usize;
-        let chunk = match self.chunks.get(index) {
-            Some(&chunk) if chunk != 0 => chunk,
-            _ => self.find_chunk(index)?,
-        };
-        Ok(chunk + page % CHUNK_PAGES * 8)
-    }
-
-    #[cold]
-    fn find_chunk(&mut self, index: usize) -> Result<u64> {
-        let end = self.page_count()? * PAGE_BYTES;
-        let directory = self.words.load(words::DIRECTORY);
-        let capacity = self.words.load(words::CAPACITY);
-        if directory % PAGE_BYTES != 0 || directory >= end || capacity > (end - directory) / 8 {
-            return Err(corrupt("the directory is out of range", words::DIRECTORY, directory));
-        }
-        if index as u64 >= capacity {
-            return Err(corrupt("the directory is too small", words::CAPACITY, capacity));
-        }
-        let slot = directory + index as u64 * 8;
-        let chunk = self.words.load(slot);
-        let least = HEADER_OFFSET + PAGE_BYTES;
-        let bytes = CHUNK_MAP_PAGES * PAGE_BYTES;
-        if chunk % PAGE_BYTES != 0 || chunk < least || end < bytes || chunk > end - bytes {
-            return Err(corrupt("a map chunk is out of range", slot, chunk));
-        }
-        if self.chunks.len() <= index {
-            self.chunks.resize(index + 1, 0);
-        }
-        self.chunks[index] = chunk;
-        Ok(chunk)
-    }
-
-    /// The entry of a page; INNER beyond the page count.
-    pub(super) fn entry(&mut self, page: u64) -> Result<Entry> {
-        if page >= self.page_count()? {
-            return Ok(Entry::INNER);
-        }
-        let offset = self.entry_offset(page)?;
-        Ok(Entry(self.words.load(offset)))
-    }
-
-    /// The head at a page and its length, checked.
-    pub(super) fn head(&mut self, page: u64) -> Result<(Entry, RunKind)> {
-        let entry = self.entry(page)?;
-        self.checked(page, entry)
-    }
-
-    fn checked(&self, page: u64, entry: Entry) -> Result<(Entry, RunKind)> {
-        match entry.kind() {
-            Some(kind) if kind != RunKind::Inner => {
-                let pages = entry.pages();
-                if pages == 0 || pages > self.page_count()? - page {
-                    return Err(corrupt("a run is too long", page * PAGE_BYTES, entry.0));
-                }
-                Ok((entry, kind))
-            }
-            _ => {
-                let offset = page.saturating_mul(PAGE_BYTES);
-                Err(corrupt("no run begins where one should", offset, entry.0))
-            }
-        }
-    }
-
-    pub(super) fn set_head(&mut self, g: &impl Ground, page: u64, entry: Entry) -> Result<()> {
-        let offset = self.entry_offset(page)?;
-        self.words.store(g, offset, entry.0);
-        let end = page + entry.pages();
-        if page < self.cursor && self.cursor < end {
-            self.cursor = end;
-        }
-        Ok(())
-    }
-
-    fn clear_head(&mut self, g: &impl Ground, page: u64) -> Result<()> {
-        let offset = self.entry_offset(page)?;
-        self.words.store(g, offset, Entry::INNER.0);
-        Ok(())
-    }
-
     /// Looks at up to `heads` more heads; returns whether there were any.
     pub(super) fn explore(&mut self, g: &impl Ground, heads: u64) -> Result<bool> {
         let count = self.page_count()?;
@@ -178,7 +85,24 @@ impl Runs {
         let found_txn = *self.found_txn.get_or_insert(g.txn().saturating_sub(1));
         let freed_txn = entry.freed_txn(found_txn);
         let (pages, punched) = (entry.pages(), entry.is_punched());
+        // Who freed it may not have known its neighbours.
+        let (before, after) = (self.pool.ending_at(page), self.pool.get(page + pages));
+        self.parted |= before.or(after).is_some();
         self.pool.insert(FreeRun { page, pages, freed_txn, punched, zero_txn: 0 });
+        Ok(())
+    }
+
+    /// The same with the free runs that lie side by side from a page on, up to `pages` of them.
+    fn know_from(&mut self, g: &impl Ground, page: u64, pages: u64) -> Result<()> {
+        let (mut at, end) = (page, self.page_count()?.min(page + pages));
+        while at < end {
+            let (entry, kind) = self.head(at)?;
+            if kind != RunKind::Free {
+                break;
+            }
+            self.know(g, at, entry)?;
+            at += entry.pages();
+        }
         Ok(())
     }
 
@@ -366,15 +290,14 @@ impl Runs {
         if more == 0 || next >= self.page_count()? {
             return Ok(old);
         }
-        let (entry, kind) = self.head(next)?;
-        if kind != RunKind::Free || entry.pages() < more {
-            return Ok(old);
+        self.know_from(g, next, more)?;
+        if self.parted && self.pool.get(next).is_some_and(|run| run.pages < more) {
+            self.join(g, flags != 0)?;
         }
-        self.know(g, next, entry)?;
-        let Some(run) = self.pool.get(next) else { return Ok(old) };
-        if flags != 0 && run.freed_txn > g.safe_txn() {
+        let safe = |run: &FreeRun| flags == 0 || run.freed_txn <= g.safe_txn();
+        let Some(run) = self.pool.get(next).filter(|run| run.pages >= more && safe(run)) else {
             return Ok(old);
-        }
+        };
         match self.carve(g, run, next, more, Entry::INNER) {
             Err(error) if error.kind() == ErrorKind::DiskFull => return Ok(old),
             done => done?,

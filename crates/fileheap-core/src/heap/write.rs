@@ -124,13 +124,19 @@ impl WriteTxn {
     /// are filled.
     #[inline(always)]
     pub fn alloc(&self, bytes: u64, align: u64) -> Result<u64> {
+        match self.shared.allocator.alloc_quick(self, bytes, align) {
+            Some(offset) => Ok(offset),
+            None => self.alloc_slow(bytes, align),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn alloc_slow(&self, bytes: u64, align: u64) -> Result<u64> {
         if bytes >= SHARED_BYTES {
             return self.alloc_extent(bytes, align, false).map(|made| made.offset);
         }
-        match self.shared.allocator.alloc(self, bytes, align) {
-            Ok(offset) => Ok(offset),
-            error => self.placed(error),
-        }
+        self.placed(self.shared.allocator.alloc_slow(self, bytes, align))
     }
 
     /// Allocates memory that reads as zeros.
@@ -184,15 +190,21 @@ impl WriteTxn {
     /// Frees an allocation.
     #[inline(always)]
     pub fn free(&self, offset: u64) -> Result<()> {
-        let freed = match self.shared.allocator.free(self, offset) {
-            Ok(freed) => freed,
-            Err(error) => return self.placed(Err(error)),
-        };
-        if freed.run && (freed.direct || freed.bytes >= SHARED_BYTES) {
+        match self.shared.allocator.free_quick(self, offset) {
+            Some(_) => Ok(()),
+            None => self.free_slow(offset),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn free_slow(&self, offset: u64) -> Result<()> {
+        let freed = self.placed(self.shared.allocator.free_slow(self, offset))?;
+        if freed.direct {
+            self.changes.unsynced.store(true, Relaxed);
+        }
+        if freed.direct || freed.run && freed.bytes >= SHARED_BYTES {
             let range = offset..offset + freed.bytes;
-            if freed.direct {
-                self.changes.unsynced.store(true, Relaxed);
-            }
             return self.shared.engine.forget_run(&self.changes, range);
         }
         Ok(())
@@ -214,7 +226,12 @@ impl WriteTxn {
             // A window's length is fixed: only what fits stays in place.
             return Ok(bytes <= old.bytes);
         }
-        self.placed(allocator.resize_in_place(self, offset, bytes))
+        let fits = self.placed(allocator.resize_in_place(self, offset, bytes))?;
+        if old.direct {
+            let now = self.placed(allocator.piece(offset))?.bytes;
+            self.shared.engine.resize_enlisted(&self.changes, offset..offset + now);
+        }
+        Ok(fits)
     }
 
     /// Makes an allocation longer or shorter; moves it if it must. Returns where it is now.
@@ -260,9 +277,10 @@ impl WriteTxn {
     }
 
     /// Lets this process store to a direct extent in place. Without it stores to the extent are
-    /// part of the transaction like any other.
+    /// part of the transaction like any other; those made before in this one are lost, so it comes
+    /// first. What is enlisted stays so until the commit.
     pub fn open_direct(&self, offset: u64) -> Result<()> {
-        self.shared.engine.open_window(self.direct_range(offset)?)
+        self.shared.engine.open_window(&self.changes, self.direct_range(offset)?)
     }
 
     /// Makes this transaction's later stores to a direct extent atomic: committed or undone as a

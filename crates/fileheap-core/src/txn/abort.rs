@@ -67,14 +67,13 @@ impl Engine {
 type Dirty = (Vec<Range<u64>>, Vec<Range<u64>>, Vec<Range<u64>>);
 
 impl Changes {
-    /// Dirty pages, extents made, windows closed or enlisted.
+    /// Dirty pages, extents made, windows closed.
     fn into_dirty(self) -> Dirty {
         let mut touched = self.touched.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut carried = self.carried;
         carried.extend(touched.take());
         let extents = self.extents.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut windows = self.enlisted.into_inner().unwrap_or_else(PoisonError::into_inner);
-        windows.extend(self.freed.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let windows = self.closed.into_inner().unwrap_or_else(PoisonError::into_inner);
         (carried, extents.into_iter().map(|extent| extent.range).collect(), windows)
     }
 }

@@ -54,8 +54,8 @@ pub struct Changes {
     pub extents: Mutex<Vec<FreshExtent>>,
     /// Direct extents whose stores are to be atomic in this transaction.
     pub enlisted: Mutex<Vec<Range<u64>>>,
-    /// Windows that this transaction closed by freeing their extents.
-    pub freed: Mutex<Vec<Range<u64>>>,
+    /// Windows that this transaction closed: an abort opens them again.
+    pub closed: Mutex<Vec<Range<u64>>>,
     /// What freed space is safe to be written home, once somebody asked.
     pub safe: OnceLock<u64>,
     /// Bytes that only the page cache may have were stored to space that is free, or will be.

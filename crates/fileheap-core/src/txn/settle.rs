@@ -31,7 +31,7 @@ impl Engine {
         if !enlisted.is_empty() {
             self.bring_enlisted_home(book, &enlisted)?;
         }
-        taken(&changes.freed);
+        taken(&changes.closed);
         Ok(())
     }
 

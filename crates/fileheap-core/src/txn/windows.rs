@@ -12,8 +12,13 @@ impl Engine {
         self.os_error("cannot map an extent", error)
     }
 
-    /// Lets stores of this process to a direct extent go straight to the file.
-    pub fn open_window(&self, range: Range<u64>) -> Result<()> {
+    /// Lets stores of this process to a direct extent go straight to the file; if it is enlisted,
+    /// from the commit on.
+    pub fn open_window(&self, changes: &Changes, range: Range<u64>) -> Result<()> {
+        let enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        if enlisted.contains(&range) {
+            return Ok(());
+        }
         let mut book = self.book();
         if book.windows.contains(&range) {
             return Ok(());
@@ -73,11 +78,15 @@ impl Engine {
         }
         drop(extents);
         let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = enlisted.len();
-        enlisted.retain(|extent| *extent != range);
-        if self.close_window(&range)? || enlisted.len() < known {
-            let mut freed = changes.freed.lock().unwrap_or_else(PoisonError::into_inner);
-            freed.push(range);
+        enlisted.retain(|extent| extent.start != range.start);
+        self.withdraw_window(changes, range)
+    }
+
+    /// Closes a window, if there is one, until the open transaction ends.
+    fn withdraw_window(&self, changes: &Changes, range: Range<u64>) -> Result<()> {
+        if self.close_window(&range)? {
+            let mut closed = changes.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            closed.push(range);
         }
         Ok(())
     }
@@ -92,12 +101,20 @@ impl Engine {
             return Ok(()); // its existence is undone by an abort, and its bytes with it
         }
         self.reserve(range.clone())?;
-        self.close_window(&range)?;
+        self.withdraw_window(changes, range.clone())?;
         let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
         if !enlisted.contains(&range) {
             enlisted.push(range);
         }
         Ok(())
+    }
+
+    /// P27: a run that begins there has another length now.
+    pub fn resize_enlisted(&self, changes: &Changes, range: Range<u64>) {
+        let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(extent) = enlisted.iter_mut().find(|extent| extent.start == range.start) {
+            *extent = range;
+        }
     }
 
     /// Closes windows that `is_direct` no longer vouches for: another process freed the extent.
