@@ -25,6 +25,7 @@ help:
 	@echo 'make r-tarball          the R package with all it needs, in target'
 	@echo 'make r-valgrind         tests of the R package under valgrind (a quarter of an hour)'
 	@echo 'make install PREFIX=    the C library with its headers, and the command line'
+	@echo 'make deb                Debian packages of both, in target/deb'
 	@echo 'make docs               the book in target/book, the crates in target/doc'
 	@echo 'make packages           crates as for a registry, Debian packages, the R package'
 

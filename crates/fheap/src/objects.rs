@@ -16,6 +16,10 @@ pub const KIND_RUST: u32 = 0x5255_5354;
 /// Of the texts of its shapes.
 pub const KIND_SHAPE: u32 = 0x5348_4150;
 
+/// Of objects of C++, and of what programs for fmalloc have: texts the other way round.
+const KIND_CPP: u32 = 0x002b_2b43;
+const KIND_FMALLOC: u32 = 0x006d_6166;
+
 /// Lists of the heap lie no deeper in one another.
 const DEPTH_MAX: u32 = 100;
 
@@ -24,6 +28,8 @@ pub fn face(root: &Root) -> String {
     match root.kind {
         KIND_R => "R".to_owned(),
         KIND_RUST | KIND_SHAPE => "Rust".to_owned(),
+        KIND_CPP => "C++".to_owned(),
+        KIND_FMALLOC => "fmalloc".to_owned(),
         0 => "-".to_owned(),
         kind => {
             let letters = kind.to_be_bytes();

@@ -12,8 +12,8 @@ pub fn bar(output: Output, what: &str, total: u64) -> ProgressBar {
     begin(output, ProgressBar::new(total), style, what)
 }
 
-/// Shows on a bar what the engine tells of its copying.
-pub fn of_bytes(bar: &ProgressBar) -> impl FnMut(u64, u64) {
+/// Shows on a bar what the engine tells of its work.
+pub fn shown_on(bar: &ProgressBar) -> impl FnMut(u64, u64) {
     |done, total| {
         bar.set_length(total);
         bar.set_position(done);

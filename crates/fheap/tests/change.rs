@@ -83,7 +83,11 @@ fn arrays_that_do_not_fit_are_refused() {
     assert!(!heap.exists(), "nothing is made for what cannot be read");
     on(&heap, "import", &["x", &data("i8.npy")]).ends(3).complains(&["No such file"]);
     on(&heap, "import", &["x", &data("i8.npy"), "--create"]).ends(0);
-    on(&heap, "import", &["x", &data("i8.npy")]).ends(2).complains(&["bound already"]);
+    on(&heap, "import", &["x", &data("i8.npy")]).ends(2).complains(&[
+        "bound already",
+        "a.heap",
+        "another name",
+    ]);
     on(&heap, "check", &[]).ends(0);
 }
 
@@ -139,28 +143,90 @@ fn texts_that_r_cannot_have_are_refused() {
     }
 }
 
+/// What a table is as JSON, and as CSV, from a heap of its own.
+fn table(scratch: &Scratch, name: &str, csv: &str) -> (Value, String) {
+    let (file, heap) =
+        (scratch.file(&format!("{name}.csv")), scratch.file(&format!("{name}.heap")));
+    fs::write(&file, csv).unwrap();
+    on(&heap, "import", &["t", file.to_str().unwrap(), "--create"]).ends(0);
+    on(&heap, "check", &[]).ends(0);
+    let value = on(&heap, "get", &["t", "--json"]).ends(0).json();
+    (value, on(&heap, "get", &["t", "-f", "csv"]).ends(0).out)
+}
+
 #[test]
 fn tables_come_in_and_go_out_as_they_were() {
     let scratch = Scratch::new("csv");
-    let (file, heap) = (scratch.file("in.csv"), scratch.file("a.heap"));
     let text = "n,x,ok,word,\"a \"\"b\"\"\"\n1,1.5,TRUE,one,\n-2,NA,FALSE,\"two, with a comma\",\n\
                 NA,1e300,NA,NA,\n";
-    fs::write(&file, text).unwrap();
-    on(&heap, "import", &["t", file.to_str().unwrap(), "--create"]).ends(0);
-    let value = on(&heap, "get", &["t", "--json"]).ends(0).json();
+    let (value, out) = table(&scratch, "in", text);
     let columns = json!({
         "n": [1, -2, null], "x": [1.5, null, 1e300], "ok": [true, false, null],
         "word": ["one", "two, with a comma", null], "a \"b\"": [null, null, null],
     });
     assert_eq!(value["columns"], columns);
-    let out = on(&heap, "get", &["t", "-f", "csv"]).ends(0).out;
-    let expected = "n,x,ok,word,\"a \"\"b\"\"\"\n1,1.5,TRUE,one,NA\n\
-                    -2,NA,FALSE,\"two, with a comma\",NA\n\
-                    NA,1e300,NA,NA,NA\n";
+    let expected = "n,x,ok,word,\"a \"\"b\"\"\"\n1,1.5,TRUE,\"one\",NA\n\
+                    -2,NA,FALSE,\"two, with a comma\",NA\nNA,1e300,NA,NA,NA\n";
     assert_eq!(out, expected);
-    let uneven = scratch.file("uneven.csv");
-    fs::write(&uneven, "a,b\n1\n").unwrap();
-    on(&heap, "import", &["u", uneven.to_str().unwrap()]).ends(2).complains(&["uneven.csv"]);
+    let again = table(&scratch, "again", &out);
+    assert_eq!((&again.0, &again.1), (&value, &out));
+}
+
+#[test]
+fn texts_that_look_like_something_else_stay_texts() {
+    let scratch = Scratch::new("csv-texts");
+    let text = "t,u,d,i,\"\",l\r\n\"NA\",\"1\",-0,7,\"x\",T\r\n\"\",NA,NaN,NA,\"line\nbreak\",\r\n\
+                NA,\"2\",-Inf,,\"\"\"\",F\r\n,\"TRUE\",NA,3000000000,plain,NA";
+    let (value, out) = table(&scratch, "in", text);
+    let columns = json!({
+        "t": ["NA", "", null, null], "u": ["1", null, "2", "TRUE"],
+        "d": [-0.0, "NaN", "-Inf", null], "i": [7.0, null, null, 3_000_000_000.0],
+        "": ["x", "line\nbreak", "\"", "plain"], "l": [true, null, false, null],
+    });
+    assert_eq!(value["columns"], columns);
+    let expected = "t,u,d,i,\"\",l\n\"NA\",\"1\",-0,7,\"x\",TRUE\n\
+                    \"\",NA,NaN,NA,\"line\nbreak\",NA\n\
+                    NA,\"2\",-Inf,NA,\"\"\"\",FALSE\nNA,\"TRUE\",NA,3000000000,\"plain\",NA\n";
+    assert_eq!(out, expected);
+    assert_eq!(table(&scratch, "again", &out), (value, out));
+    // Zeros are -0 only where they were: a column of nothing else is one of doubles, too.
+    let (zeros, _) = table(&scratch, "zeros", "z\n-0\n0\n");
+    assert_eq!(zeros["columns"].to_string(), r#"{"z":[-0.0,0.0]}"#);
+    // Bytes are no numbers as they are shown: 10 is sixteen.
+    let heap = scratch.file("bytes.heap");
+    on(&heap, "import", &["x", &data("u1.npy"), "--create"]).ends(0);
+    assert_eq!(
+        on(&heap, "get", &["x", "-f", "csv"]).ends(0).out,
+        "value\n\"00\"\n\"7f\"\n\"ff\"\n"
+    );
+}
+
+#[test]
+fn tables_that_make_no_sense_are_refused() {
+    let scratch = Scratch::new("csv-bad");
+    let (file, heap) = (scratch.file("bad.csv"), scratch.file("a.heap"));
+    let cases: [(&[u8], &[&str]); 4] = [
+        (b"a,b\n1,2\n1\n", &["line 3 of", "1 fields, under 2 headings"]),
+        (b"a,b\n1,2,3\n", &["line 2 of", "3 fields"]),
+        (b"a\n\"x\n\ny\"\n1,2\n", &["line 5 of", "2 fields"]),
+        (b"a\n1\n\xff\n", &["line 3 of", "UTF-8"]),
+    ];
+    for (bytes, parts) in cases {
+        fs::write(&file, bytes).unwrap();
+        let ran = on(&heap, "import", &["t", file.to_str().unwrap(), "--create"]).ends(2);
+        ran.complains(parts).complains(&["bad.csv"]);
+    }
+    assert!(!heap.exists());
+}
+
+#[test]
+fn columns_of_one_name_are_all_told() {
+    let scratch = Scratch::new("csv-twice");
+    let (value, out) = table(&scratch, "in", "a,b,a\n1,2,3\n4,5,6\n");
+    assert_eq!(value["names"], json!(["a", "b", "a"]));
+    assert_eq!(value["columns"], json!([[1, 4], [2, 5], [3, 6]]));
+    assert_eq!(out, "a,b,a\n1,2,3\n4,5,6\n");
+    assert_eq!(table(&scratch, "distinct", "a,b\n1,2\n").0.get("names"), None);
 }
 
 #[test]

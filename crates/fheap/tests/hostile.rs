@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use common::*;
@@ -45,7 +46,8 @@ fn what_is_no_heap_is_said_to_be_none() {
     let zeros = scratch.file("zeros");
     fs::write(&zeros, vec![0; 1 << 20]).unwrap();
     all_end(&zeros, 4, &["zeros"]);
-    all_end(&scratch.0, 4, &["regular file"]);
+    all_end(&scratch.0, 4, &["a folder was found", "regular file"]);
+    all_end(&text.join("within"), 3, &["Not a directory", "check the name"]);
 }
 
 #[test]
@@ -207,5 +209,66 @@ fn names_cannot_steer_the_terminal() {
     for name in ["ls", "dump", "map"] {
         let seen = on(&path, name, &[]).ends(0).says(&["\\u{1b}[2Jname\\nnext"]);
         assert!(!seen.out.contains('\x1b'), "{name}");
+    }
+}
+
+/// Runs the command as somebody who may not write: root may, so it gives that up.
+fn as_a_reader(scratch: &Scratch, name: &str, rest: &[&str]) -> Ran {
+    use std::os::unix::process::CommandExt;
+    // The folder of the program may be closed to others.
+    let program = scratch.file("fheap");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_fheap"), &program).unwrap();
+    }
+    let heap = scratch.file("shut/a.heap");
+    let mut command = std::process::Command::new(program);
+    command.arg(name).arg(&heap).args(rest);
+    if fs::metadata(&heap).unwrap().uid() == 0 {
+        command.gid(65534).uid(65534);
+    }
+    Ran::of(command.output().unwrap())
+}
+
+#[test]
+fn who_may_only_read_can_look_and_make_backups() {
+    let (scratch, other) = (Scratch::new("reader"), Scratch::new("reader-unclean"));
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for name in ["shut", "open"] {
+        fs::create_dir(scratch.file(name)).unwrap();
+    }
+    let heap = scratch.file("shut/a.heap");
+    for (number, from) in [sample(&scratch), unclean(&other)].iter().enumerate() {
+        copy_with_logs(from, &heap);
+        for end in ["", "-log0", "-log1"] {
+            let part = with_end(&heap, end);
+            if part.exists() {
+                mode(&part, 0o444);
+            }
+        }
+        mode(&scratch.file("open"), 0o777);
+        mode(&scratch.file("shut"), 0o555);
+        mode(&scratch.0, 0o755);
+        for (name, rest) in READERS {
+            let ran = as_a_reader(&scratch, name, rest).ends(0);
+            assert_eq!(ran.err, "", "{name}");
+        }
+        let to = |name: &str| scratch.file(&format!("open/{number}{name}"));
+        as_a_reader(&scratch, "export", &["plain", to(".bin").to_str().unwrap()]).ends(0);
+        assert_eq!(fs::read(to(".bin")).unwrap(), b"plain bytes");
+        let copy = to(".heap");
+        as_a_reader(&scratch, "backup", &[copy.to_str().unwrap()]).ends(0);
+        on(&copy, "check", &[]).ends(0);
+        let dump = |heap: &Path| on(heap, "dump", &["--json"]).ends(0).out;
+        assert_eq!(dump(&copy), dump(from));
+        for (name, rest) in [("trim", &[][..]), ("compact", &[]), ("repair", &[])] {
+            as_a_reader(&scratch, name, rest).ends(6).complains(&["a.heap", "Permission denied"]);
+        }
+        as_a_reader(&scratch, "import", &["x", &data("i8.npy")]).ends(6);
+        let beside = scratch.file("shut/b.heap");
+        as_a_reader(&scratch, "backup", &[beside.to_str().unwrap()]).ends(6);
+        mode(&scratch.file("shut"), 0o755);
+        fs::remove_file(&heap).unwrap();
     }
 }

@@ -25,12 +25,34 @@ fn ls_names_roots_of_every_face() {
 }
 
 #[test]
+fn ls_knows_the_faces_by_their_kinds() {
+    let scratch = Scratch::new("faces");
+    let path = scratch.file("a.heap");
+    let heap = Heap::create(&path, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let at = put(&txn, b"something");
+    // Those of fileheap.h, and one of a program's own.
+    let kinds =
+        [("cpp", 2_829_123, "C++"), ("fm", 0x006d_6166, "fmalloc"), ("own", 0x4c4f_474f, "LOGO")];
+    kinds.iter().for_each(|&(name, kind, _)| bind(&mut txn, name, kind, 0, (at, 9)));
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    let told = on(&path, "ls", &["--json"]).ends(0).json();
+    for (index, (name, _, face)) in kinds.iter().enumerate() {
+        assert_eq!(
+            (&told["names"][index]["name"], &told["names"][index]["face"]),
+            (&json!(name), &json!(face))
+        );
+    }
+}
+
+#[test]
 fn get_shows_a_data_frame_in_every_form() {
     let scratch = Scratch::new("frame");
     let heap = sample(&scratch);
     on(&heap, "get", &["frame"]).ends(0).says(&["<data.frame 3 x 4>", "yy", "NA"]);
     let csv = on(&heap, "get", &["frame", "--format", "csv"]).ends(0).out;
-    assert_eq!(csv, "a,b,s,f\n1,1.5,x,u\n2,NA,yy,v\n3,2,NA,u\n");
+    assert_eq!(csv, "a,b,s,f\n1,1.5,\"x\",\"u\"\n2,NA,\"yy\",\"v\"\n3,2,NA,\"u\"\n");
     let value = on(&heap, "get", &["frame", "--json"]).ends(0).json();
     let columns = json!({
         "a": [1, 2, 3], "b": [1.5, null, 2.0], "s": ["x", "yy", null], "f": ["u", "v", "u"],
@@ -86,7 +108,7 @@ fn get_finds_records_ranges_and_rust_roots() {
     assert_eq!(on(&heap, "get", &["plain", "-f", "raw"]).ends(0).out, "plain bytes");
     assert_eq!(on(&heap, "get", &["@0x10000+8", "-f", "raw"]).ends(0).out, "HEAPHEAD");
     on(&heap, "get", &["#77"]).ends(3).complains(&["record 77"]);
-    on(&heap, "get", &["none"]).ends(3).complains(&["\"none\"", "fheap ls"]);
+    on(&heap, "get", &["none"]).ends(3).complains(&["\"none\"", "sample.heap", "fheap ls"]);
     on(&heap, "get", &["@64+99999999999"]).ends(2).complains(&["99999999999 bytes at 0x40"]);
 }
 
@@ -139,7 +161,7 @@ fn references_as_the_r_package_writes_them_are_followed() {
     assert_eq!(ids[6], 7);
     on(&path, "ls", &[]).ends(0).says(&["double matrix 3 x 4"]);
     let csv = on(&path, "get", &["m", "-f", "csv"]).ends(0).out;
-    assert_eq!(csv, ",A,B,C,D\na,1,4,7,10\nb,2,5,8,11\nc,3,6,9,12\n");
+    assert_eq!(csv, "\"\",A,B,C,D\n\"a\",1,4,7,10\n\"b\",2,5,8,11\n\"c\",3,6,9,12\n");
     let map = on(&path, "map", &["--json"]).ends(0).json();
     let owners: Vec<_> = map["owners"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
     assert!(owners.contains(&&json!("m")) && owners.contains(&&json!("#1")));

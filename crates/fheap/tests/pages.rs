@@ -82,6 +82,26 @@ fn who_closes_the_pipe_early_causes_no_error() {
     assert_eq!((text.lines().last(), output.stderr), (Some("0"), Vec::new()));
 }
 
+/// Runs a command with a terminal for its output; returns what that showed.
+fn on_a_terminal(arguments: &str) -> String {
+    let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_fheap"));
+    let output = std::process::Command::new("script").args(["-qec", &line, "/dev/null"]).output();
+    String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+}
+
+#[test]
+fn long_work_shows_on_a_terminal_only_how_far_it_is() {
+    let scratch = Scratch::new("bars");
+    let heap = sample(&scratch);
+    let (path, copy) = (heap.to_str().unwrap(), scratch.file("copy.heap"));
+    for (name, word) in [("check", "checking ["), ("trim", "punching holes [")] {
+        assert!(on_a_terminal(&format!("{name} {path}")).contains(word), "{name}");
+        assert!(!on_a_terminal(&format!("{name} {path} -q")).contains(word), "{name} -q");
+        assert_eq!(on(&heap, name, &[]).ends(0).err, "");
+    }
+    assert_eq!(on(&heap, "backup", &[copy.to_str().unwrap()]).ends(0).err, "");
+}
+
 #[test]
 fn doctor_tries_every_assumption() {
     let scratch = Scratch::new("doctor");

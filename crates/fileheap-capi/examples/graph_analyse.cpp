@@ -7,11 +7,17 @@
 #include "graph.hpp"
 
 int main(int count, char **words) try {
-    if (count < 2) return 2;
+    if (count < 2) {
+        std::fprintf(stderr, "usage: graph_analyse FILE\n");
+        return 2;
+    }
     auto heap = fileheap::heap::open(words[1], fileheap::options().read_only());
     fileheap::reading snapshot(heap);
     const auto *all = heap.find<graph::nodes>("graph").first;
-    if (all == nullptr) return 1;
+    if (all == nullptr) {
+        std::fprintf(stderr, "%s holds no graph: run graph_build first\n", words[1]);
+        return 1;
+    }
     std::vector<unsigned> distance(all->size(), ~0u);
     std::queue<const graph::node *> next;
     std::size_t edges = 0, reached = 0;

@@ -1,4 +1,4 @@
-// Builds a graph in a file, which must not exist: graph_build FILE [nodes]
+// Builds a graph in a file; run again, it builds another in its place: graph_build FILE [nodes]
 
 #include <cstdio>
 #include <cstdlib>
@@ -6,10 +6,15 @@
 #include "graph.hpp"
 
 int main(int count, char **words) try {
-    if (count < 2) return 2;
-    const unsigned total = count > 2 ? unsigned(std::atoi(words[2])) : 1000;
-    auto heap = fileheap::heap::create(words[1]);
+    const int wanted = count > 2 ? std::atoi(words[2]) : 1000;
+    if (count < 2 || wanted < 1) {
+        std::fprintf(stderr, "usage: graph_build FILE [nodes]\n");
+        return 2;
+    }
+    const unsigned total = unsigned(wanted);
+    fileheap::heap heap(words[1]);
     auto txn = heap.begin();
+    heap.destroy<graph::nodes>("graph"); // undone with all else unless it is committed
     auto *all = heap.construct<graph::nodes>("graph")(total);
     for (unsigned number = 0; number < total; ++number) {
         auto &node = (*all)[number];

@@ -30,6 +30,9 @@ static int run(const char *file) {
 }
 
 int main(int count, char **words) {
-    if (count < 2) return 2;
+    if (count < 2) {
+        fprintf(stderr, "usage: readme FILE\n");
+        return 2;
+    }
     return run(words[1]);
 }

@@ -18,7 +18,10 @@ void run(const std::string &file) {
 }
 
 int main(int count, char **words) try {
-    if (count < 2) return 2;
+    if (count < 2) {
+        std::fprintf(stderr, "usage: readme FILE\n");
+        return 2;
+    }
     run(words[1]);
     return 0;
 } catch (const fileheap::error &error) {

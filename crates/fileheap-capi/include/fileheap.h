@@ -482,7 +482,8 @@ fheap_status fheap_trim(fheap *heap, fheap_trim_report *to);
 // they are. `options` and `to` may be NULL.
 fheap_status fheap_compact(const char *path, const fheap_options *how, fheap_compact_report *to);
 
-// Copies the newest committed state to a new file, while others go on writing.
+// Copies the newest committed state to a new file, while others go on writing. A heap opened for
+// reading will do.
 fheap_status fheap_backup(fheap *heap, const char *target);
 
 // Mends what can be derived from what is left of a heap that nobody has open; with `give_up_log`

@@ -244,7 +244,8 @@ pub extern "C" fn fheap_compact(
     })
 }
 
-/// Copies the newest committed state to a new file, while others go on writing.
+/// Copies the newest committed state to a new file, while others go on writing. A heap opened for
+/// reading will do.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_backup(heap: *mut fheap, target: *const c_char) -> fheap_status {
     status(|| table::state(heap as usize)?.heap.backup(arguments::path(target)?))

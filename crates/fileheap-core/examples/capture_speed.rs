@@ -2,7 +2,6 @@
 //!
 //! `cargo run --release --example capture_speed [folder]`
 
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -69,9 +68,9 @@ fn harvests(path: &Path, bytes: u64, capture: Capture, cold: bool) {
     }
     host.data().sync().unwrap();
     if cold {
-        let file = std::fs::File::open(path).unwrap();
+        let file = host.data().descriptor().unwrap();
         // SAFETY: takes integers only.
-        unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        unsafe { libc::posix_fadvise(file, 0, 0, libc::POSIX_FADV_DONTNEED) };
     }
     let view = host.map(&placement(capture)).unwrap();
     view.extend(bytes).unwrap();

@@ -15,6 +15,7 @@ const STRETCH: usize = 32;
 
 fn main() -> Result<()> {
     let folder = std::env::args().nth(1).expect("a folder to write to");
+    std::fs::create_dir_all(&folder).expect("that folder");
     let scratch = std::env::temp_dir().join(format!("fileheap-fixture-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).expect("a folder for scratch");
     let heap_path = scratch.join("made.heap");

@@ -67,12 +67,10 @@ pub enum ErrorKind {
 }
 
 /// An error with its place and its advice.
-#[derive(Debug)]
 pub struct Error {
     body: Box<Body>,
 }
 
-#[derive(Debug)]
 struct Body {
     kind: ErrorKind,
     what: String,
@@ -99,6 +97,8 @@ impl Error {
         error.body.advice = match kind {
             ErrorKind::DiskFull => "free some space and try again; nothing committed was lost",
             ErrorKind::PermissionDenied => "check owner and mode of the file and its folder",
+            ErrorKind::NotFound => "check the name, and that its folder exists",
+            ErrorKind::AlreadyExists => "give another name, or remove what has it",
             _ => "",
         };
         error.body.source = Some(source);
@@ -150,7 +150,7 @@ fn kind_of(source: &io::Error) -> ErrorKind {
         Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => ErrorKind::DiskFull,
         Some(libc::EACCES | libc::EPERM) => ErrorKind::PermissionDenied,
         Some(libc::EROFS) => ErrorKind::ReadOnly,
-        Some(libc::ENOENT) => ErrorKind::NotFound,
+        Some(libc::ENOENT | libc::ENOTDIR) => ErrorKind::NotFound,
         Some(libc::EEXIST) => ErrorKind::AlreadyExists,
         Some(libc::EISDIR) => ErrorKind::NotAFile,
         Some(libc::EOPNOTSUPP | libc::ENOSYS) => ErrorKind::Unsupported,
@@ -189,6 +189,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// What `unwrap` and a `main` that returns an error show: the same text, for people.
+impl fmt::Debug for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:?}: {self}", self.kind())
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.body.source.as_ref().map(|source| source as _)
@@ -208,5 +215,6 @@ mod tests {
         for part in ["cannot grow", "/x/y.heap at byte 7", "No space", "free some space"] {
             assert!(text.contains(part), "{part:?} is missing in {text:?}");
         }
+        assert_eq!(format!("{error:?}"), format!("DiskFull: {text}"), "people see it, too");
     }
 }

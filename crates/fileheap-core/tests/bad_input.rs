@@ -210,10 +210,7 @@ fn what_is_no_regular_file_is_refused() {
 #[test]
 fn permissions_are_respected() {
     if let Some((_, dir)) = role() {
-        // Root may do everything, so another user tries.
-        // SAFETY: both take integers only.
-        let changed = unsafe { (libc::setgid(65534), libc::setuid(65534)) };
-        assert_eq!(changed, (0, 0));
+        give_up_root();
         let (secret, public) = (dir.join("secret.heap"), dir.join("public.heap"));
         let denied = ErrorKind::PermissionDenied;
         refused(Heap::open(&secret, &Options::new()), denied, &["secret.heap", "reading only"]);
@@ -222,13 +219,15 @@ fn permissions_are_respected() {
         let heap = Heap::open(&public, &Options::new().read_only()).unwrap();
         assert_eq!(root(&heap), 4711);
         refused(heap.begin_write(), ErrorKind::ReadOnly, &["public.heap", "for writing"]);
+        backed_up(&heap, 4711, &dir.join("copies/public.heap"));
         let new = dir.join("new.heap");
         refused(Heap::create(&new, &Options::new()), denied, &["new.heap", "owner and mode"]);
         let unclean = Heap::open(dir.join("unclean.heap"), &Options::new().read_only()).unwrap();
         assert_eq!(root(&unclean), 4, "a reader without permission reads the log, too");
+        backed_up(&unclean, 4, &dir.join("copies/unclean.heap"));
         let missing = dir.join("missing.heap");
         let opened = Heap::open(&missing, &Options::new().read_only())
-            .and_then(|heap| heap.begin_read().map(|_| ()));
+            .and_then(|heap| heap.backup(dir.join("copies/missing.heap")));
         refused(opened, ErrorKind::LogMissing, &["missing.heap-log"]);
         return;
     }
@@ -237,7 +236,7 @@ fn permissions_are_respected() {
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
-    mode(&scratch.closed("secret.heap"), 0o600);
+    mode(&scratch.closed("secret.heap"), 0o000);
     mode(&scratch.closed("public.heap"), 0o444);
     for name in ["unclean.heap", "missing.heap"] {
         let path = scratch.unclean(name);
@@ -251,20 +250,32 @@ fn permissions_are_respected() {
             }
         }
     }
-    mode(&scratch.0, 0o755);
+    fs::create_dir(scratch.file("copies")).unwrap();
+    mode(&scratch.file("copies"), 0o777);
+    mode(&scratch.0, 0o555);
     play("permissions_are_respected", "nobody", &scratch.0).succeeds();
+    mode(&scratch.0, 0o755);
+}
+
+/// A backup needs no right to write to the heap and its folder, only to where it goes.
+fn backed_up(heap: &Heap, expected: u64, copy: &Path) {
+    heap.backup(copy).unwrap();
+    let copy = Heap::open(copy, &Options::new()).unwrap();
+    assert_eq!(root(&copy), expected);
+    clean(&copy);
 }
 
 #[test]
 fn a_read_only_filesystem_is_read_from() {
+    const TEST: &str = "a_read_only_filesystem_is_read_from";
     if let Some((_, dir)) = role() {
+        if !own_mounts(TEST) {
+            return;
+        }
         let mount = CString::new(dir.as_os_str().as_bytes()).unwrap();
         let at = mount.as_ptr();
         // SAFETY: the strings outlive the calls; null is allowed where it is passed.
         unsafe {
-            assert_eq!(libc::unshare(libc::CLONE_NEWNS), 0, "a mount namespace needs root");
-            let flags = libc::MS_REC | libc::MS_PRIVATE;
-            libc::mount(c"none".as_ptr(), c"/".as_ptr(), std::ptr::null(), flags, std::ptr::null());
             assert_eq!(libc::mount(at, at, std::ptr::null(), libc::MS_BIND, std::ptr::null()), 0);
             let flags = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
             assert_eq!(libc::mount(at, at, std::ptr::null(), flags, std::ptr::null()), 0);
@@ -278,13 +289,15 @@ fn a_read_only_filesystem_is_read_from() {
         let heap = Heap::open(&path, &Options::new().read_only()).unwrap();
         assert_eq!(root(&heap), 4711);
         clean(&heap);
+        let elsewhere = Scratch::new("readonly-copy");
+        backed_up(&heap, 4711, &elsewhere.file("a.heap"));
         let made = Heap::create(dir.join("b.heap"), &Options::new());
         refused(made, ErrorKind::ReadOnly, &["b.heap"]);
         return;
     }
     let scratch = Scratch::new("readonly");
     scratch.closed("a.heap");
-    play("a_read_only_filesystem_is_read_from", "reader", &scratch.0).succeeds();
+    play(TEST, "reader", &scratch.0).succeeds();
 }
 
 #[test]

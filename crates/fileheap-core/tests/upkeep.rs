@@ -1,10 +1,10 @@
-//! Backup, compaction, trim, levels of durability, ways of finding stores.
+//! Compaction, trim, levels of durability, ways of finding stores.
 
 mod common;
 
 use std::fs;
 use std::io::{Read, Seek};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 use common::*;
@@ -15,76 +15,8 @@ use fileheap_core::os::ram::{RamDisk, RamHost};
 use fileheap_core::{Durability, ErrorKind, Heap, Options, Wait};
 
 #[test]
-fn backups_of_a_working_heap_are_consistent() {
-    const TEST: &str = "backups_of_a_working_heap_are_consistent";
-    if let Some((_, dir)) = role() {
-        let options = Options::new().durability(Durability::Process).log_bytes(64 << 10);
-        let heap = Heap::open(dir.join("a.heap"), &options).unwrap();
-        for value in 0.. {
-            put_pair(&heap, value);
-            if value == 20 {
-                signal(&dir, "busy");
-            }
-        }
-    }
-    let scratch = Scratch::new("backup");
-    let path = scratch.closed("a.heap");
-    let worker = play(TEST, "worker", &scratch.0);
-    await_signal(&scratch.0, "busy");
-    let heap = Heap::open(&path, &Options::new()).unwrap();
-    let mut last = 0;
-    for round in 0..10 {
-        let copy = scratch.file(&format!("copy-{round}"));
-        heap.backup(&copy).unwrap();
-        refused(heap.backup(&copy), ErrorKind::AlreadyExists, &["copy-"]);
-        let copy = Heap::open(&copy, &Options::new()).unwrap();
-        assert_eq!(copy.recovery().transactions, 0, "a backup needs no log");
-        clean(&copy);
-        let pair = pair(&copy);
-        assert_eq!(pair.0, pair.1);
-        assert!(pair.0 >= last, "a backup is of the newest state");
-        last = pair.0;
-    }
-    worker.kill();
-    clean(&heap);
-    let hidden = |f: fs::DirEntry| f.file_name().to_string_lossy().starts_with(".fileheap");
-    assert!(!fs::read_dir(&scratch.0).unwrap().any(|f| hidden(f.unwrap())));
-}
-
-/// The same number in two places far apart, and something that comes and goes.
-fn put_pair(heap: &Heap, value: u64) {
-    let mut txn = heap.begin_write().unwrap();
-    for index in [1, 2] {
-        if txn.face_root(index) == 0 {
-            let at = txn.alloc_zeroed(40_000, 64).unwrap();
-            txn.touch(at, 40_000);
-            txn.set_face_root(index, at);
-        }
-        set(&txn, txn.face_root(index) + 39_000, value);
-    }
-    if txn.face_root(3) != 0 {
-        txn.free(txn.face_root(3)).unwrap();
-    }
-    let at = txn.alloc(1000 + value % 7 * 9000, 8).unwrap();
-    fill(&txn, at, 1000, value as u8);
-    txn.set_face_root(3, at);
-    txn.commit().unwrap();
-}
-
-fn pair(heap: &Heap) -> (u64, u64) {
-    use fileheap_core::format::{HEADER_OFFSET, Header};
-    let read = heap.begin_read().unwrap();
-    let roots = HEADER_OFFSET + std::mem::offset_of!(Header, face_roots) as u64;
-    let value = |index: u64| {
-        let at = word(read.bytes(roots + index * 8, 8).unwrap());
-        word(read.bytes(at + 39_000, 8).unwrap())
-    };
-    (value(1), value(2))
-}
-
-#[test]
 fn compaction_keeps_owner_and_mode() {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::fs::chown;
     let scratch = Scratch::new("compact-rights");
     let path = scratch.closed("a.heap");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();

@@ -108,7 +108,7 @@ impl<R: Persist> Heap<R> {
         self.space.core.trim()
     }
 
-    /// Copies the newest committed state to a new file.
+    /// Copies the newest committed state to a new file. A heap opened for reading will do.
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
         self.space.core.backup(target)
     }

@@ -67,6 +67,34 @@ pub fn sleep_on() -> ! {
     }
 }
 
+/// Root may do everything: from here on this process is a user without rights. Other users are that
+/// already.
+pub fn give_up_root() {
+    // SAFETY: all take and give integers only.
+    unsafe {
+        if libc::geteuid() == 0 {
+            assert_eq!((libc::setgid(65534), libc::setuid(65534)), (0, 0));
+        }
+    }
+}
+
+/// Gives this process mounts of its own, which go with it. False where it may not have them: then
+/// that is said, and what needs them is left out.
+#[must_use]
+pub fn own_mounts(test: &str) -> bool {
+    let none = std::ptr::null();
+    let flags = libc::MS_REC | libc::MS_PRIVATE;
+    // SAFETY: the strings are literals, and no other pointer is followed.
+    let own = unsafe {
+        libc::unshare(libc::CLONE_NEWNS) == 0
+            && libc::mount(c"none".as_ptr(), c"/".as_ptr(), none, flags, none.cast()) == 0
+    };
+    if !own {
+        eprintln!("only root may mount: {test} was left out");
+    }
+    own
+}
+
 /// Runs `body` in a forked child; it ends with 0 if that returned true.
 #[track_caller]
 pub fn forked(body: impl FnOnce() -> bool) {

@@ -3,7 +3,9 @@
 mod actors;
 mod folders;
 
-pub use actors::{Actor, await_signal, forked, play, role, signal, sleep_on};
+pub use actors::{
+    Actor, await_signal, forked, give_up_root, own_mounts, play, role, signal, sleep_on,
+};
 pub use folders::{Scratch, copy_with_logs, with_end};
 
 /// What a panic of `body` says.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fileheap_core::{Heap, Result};
 use serde_json::json;
 
-use super::open_to_tend;
+use super::open_to_read;
 use crate::output::{Ending, Output};
 use crate::{progress, text};
 
@@ -21,8 +21,8 @@ pub struct Backup {
 impl Backup {
     pub fn run(&self, output: Output) -> Result<Ending> {
         let bar = progress::bar(output, "copying", 0);
-        let heap = open_to_tend(&self.heap)?;
-        heap.backup_with_progress(&self.target, &mut progress::of_bytes(&bar))?;
+        let heap = open_to_read(&self.heap)?;
+        heap.backup_with_progress(&self.target, &mut progress::shown_on(&bar))?;
         heap.close()?;
         bar.finish_and_clear();
         let copy = Heap::peek(&self.target)?;

@@ -36,9 +36,10 @@ struct Finding {
 
 impl Check {
     pub fn run(&self, output: Output) -> Result<Ending> {
-        let spinner = progress::spinner(output, "checking");
-        let report = Report::from(&open_to_read(&self.heap)?.check()?);
-        spinner.finish_and_clear();
+        let bar = progress::steps(output, "checking", 0);
+        let heap = open_to_read(&self.heap)?;
+        let report = Report::from(&heap.check_with_progress(&mut progress::shown_on(&bar))?);
+        bar.finish_and_clear();
         output.show(&report, Report::as_text)?;
         Ok(Ending::of(report.clean))
     }

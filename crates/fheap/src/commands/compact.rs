@@ -20,7 +20,7 @@ pub struct Compact {
 impl Compact {
     pub fn run(&self, output: Output) -> Result<Ending> {
         let bar = progress::bar(output, "copying", 0);
-        let shown = &mut progress::of_bytes(&bar);
+        let shown = &mut progress::shown_on(&bar);
         let report = Heap::compact_with_progress(&self.heap, &Options::new(), shown)?;
         bar.finish_and_clear();
         let (before, after, moved) = (report.before_bytes, report.after_bytes, report.moved_count);

@@ -42,7 +42,7 @@ impl Export {
         }
         let heap = open_to_read(&self.heap)?;
         let read = heap.begin_read()?;
-        let found = target::find(&read, &self.what)?;
+        let found = target::find(&read, &self.what).map_err(|error| error.at(&self.heap))?;
         let bar = progress::bar(output, "exporting", 0);
         let bytes = replace(&self.file, |out| put(&found, format, None, out, &bar))?;
         bar.finish_and_clear();

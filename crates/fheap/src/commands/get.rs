@@ -34,7 +34,7 @@ impl Get {
         let heap = open_to_read(&self.heap)?;
         let read = heap.begin_read()?;
         let format = if output.json { Format::Json } else { self.format };
-        let found = target::find(&read, &self.what)?;
+        let found = target::find(&read, &self.what).map_err(|error| error.at(&self.heap))?;
         let limit = limit(self.limit, format);
         if format == Format::Text {
             let mut text = Vec::new();

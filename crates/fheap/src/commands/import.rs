@@ -8,7 +8,7 @@ use fileheap_core::{Error, ErrorKind, Heap, Options, Result};
 use fileheap_r_layout::{Kind, NA_DOUBLE, NA_INTEGER};
 use serde_json::json;
 
-use crate::forms::{Format, read_npy};
+use crate::forms::{Field, Format, read_csv, read_npy};
 use crate::output::{Ending, Output};
 use crate::store::{Stored, store};
 use crate::vectors::Elements;
@@ -16,9 +16,12 @@ use crate::{progress, text};
 
 /// Store a .npy array as a vector or matrix, or a CSV table as a data frame
 #[derive(clap::Args)]
-#[command(after_help = "Columns of a CSV file become logical, integer, double or character, the \
-                        first that fits. NA is a missing value, and so is nothing where a column \
-                        is not text. Integers that R's 32 bits cannot hold become doubles.")]
+#[command(
+    after_help = "A field of a CSV file that stands in quotes is a text, whatever is in it. \
+                        One without that is NA, or empty, is a missing value. Columns without \
+                        quotes become logical, integer, double or character, the first that fits. \
+                        Integers that R's 32 bits cannot hold become doubles."
+)]
 pub struct Import {
     /// The heap file
     heap: PathBuf,
@@ -74,7 +77,11 @@ impl Import {
             false => Heap::open(&self.heap, &options)?,
         };
         let bar = progress::bar(output, "importing", bytes.len() as u64);
-        let bytes = store(&heap, &self.name, &stored, &bar)?;
+        let bytes =
+            store(&heap, &self.name, &stored, &bar).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => error.at(&self.heap).advice("give another name"),
+                _ => error.at(&self.heap),
+            })?;
         bar.finish_and_clear();
         heap.close()?;
         let what = match &stored {
@@ -112,30 +119,21 @@ fn array(bytes: &[u8]) -> Result<Stored<'static>> {
 }
 
 fn frame(bytes: &[u8]) -> Result<Stored<'static>> {
-    let bad = |error: csv::Error| {
-        Error::new(ErrorKind::InvalidArgument, format!("the CSV file makes no sense: {error}"))
-    };
-    let mut reader = csv::Reader::from_reader(bytes);
-    let names: Vec<String> = reader.headers().map_err(bad)?.iter().map(str::to_owned).collect();
-    let mut columns: Vec<Vec<String>> = vec![Vec::new(); names.len()];
-    for record in reader.records() {
-        for (column, field) in columns.iter_mut().zip(&record.map_err(bad)?) {
-            column.push(field.to_owned());
-        }
-    }
+    let (names, columns) = read_csv(bytes)?;
     let rows = columns.first().map_or(0, Vec::len);
     let rows = i32::try_from(rows).map_err(|_| {
         Error::new(ErrorKind::InvalidArgument, "a data frame has 2^31 rows at most")
     })?;
-    Ok(Stored::Frame { names, columns: columns.iter().map(|it| guess(it)).collect(), rows })
+    Ok(Stored::Frame { names, columns: columns.into_iter().map(guess).collect(), rows })
 }
 
-/// The first of logical, integer, double and character that holds all fields.
-fn guess(fields: &[String]) -> Elements<'static> {
+/// The first of logical, integer, double and character that holds all fields; character if one is
+/// in quotes.
+fn guess(fields: Vec<Field>) -> Elements<'static> {
     let words = |kind: Kind, parse: fn(&str) -> Option<i32>| {
-        let all = fields.iter().map(|field| match field.as_str() {
-            "" | "NA" => Some(NA_INTEGER),
-            field => parse(field),
+        let all = fields.iter().map(|field| match field.is_missing() {
+            true => Some(NA_INTEGER),
+            false => parse(&field.text),
         });
         let all: Option<Vec<i32>> = all.collect();
         let bytes = all?.into_iter().flat_map(i32::to_le_bytes).collect();
@@ -146,22 +144,24 @@ fn guess(fields: &[String]) -> Elements<'static> {
         "FALSE" | "false" | "F" => Some(0),
         _ => None,
     };
-    let integer = |field: &str| field.parse().ok().filter(|&number| number != NA_INTEGER);
+    // -0 is a double.
+    let integer =
+        |field: &str| field.parse().ok().filter(|&number| number != NA_INTEGER && field != "-0");
     let doubles = || {
-        let all = fields.iter().map(|field| match field.as_str() {
-            "" | "NA" => Some(NA_DOUBLE),
-            field => field.parse::<f64>().ok().map(f64::to_bits),
+        let all = fields.iter().map(|field| match field.is_missing() {
+            true => Some(NA_DOUBLE),
+            false => field.text.parse::<f64>().ok().map(f64::to_bits),
         });
         let all: Option<Vec<u64>> = all.collect();
         let bytes = all?.into_iter().flat_map(u64::to_le_bytes).collect();
         Some(Elements::Numbers(Kind::Double, Cow::Owned(bytes)))
     };
-    let texts = || {
-        let text = |field: &String| (field != "NA").then(|| Cow::Owned(field.clone()));
-        Elements::Texts(fields.iter().map(text).collect())
-    };
-    words(Kind::Logical, truth)
-        .or_else(|| words(Kind::Integer, integer))
-        .or_else(doubles)
-        .unwrap_or_else(texts)
+    let plain = !fields.iter().any(|field| field.quoted);
+    let numbers = plain
+        .then(|| words(Kind::Logical, truth).or_else(|| words(Kind::Integer, integer)))
+        .and_then(|found| found.or_else(doubles));
+    numbers.unwrap_or_else(|| {
+        let text = |field: Field| (!field.is_missing()).then_some(Cow::Owned(field.text));
+        Elements::Texts(fields.into_iter().map(text).collect())
+    })
 }

@@ -18,11 +18,11 @@ pub struct Trim {
 
 impl Trim {
     pub fn run(&self, output: Output) -> Result<Ending> {
-        let spinner = progress::spinner(output, "trimming");
+        let bar = progress::bar(output, "punching holes", 0);
         let heap = open_to_tend(&self.heap)?;
-        let report = heap.trim()?;
+        let report = heap.trim_with_progress(&mut progress::shown_on(&bar))?;
         heap.close()?;
-        spinner.finish_and_clear();
+        bar.finish_and_clear();
         let (cut, punched) = (report.cut_bytes, report.punched_bytes);
         let hindered = report.hindered;
         let value = json!({ "cut_bytes": cut, "punched_bytes": punched, "hindered": hindered });

@@ -1,6 +1,7 @@
 //! Frames: an object seen as columns of one length: data frame, matrix or vector.
 
 use fileheap_core::Result;
+use fileheap_r_layout::Kind;
 
 use super::unfit;
 use crate::objects::{dim, elements, row_count, summary};
@@ -87,6 +88,12 @@ impl Column<'_> {
             return Ok(None);
         }
         Ok(Some(self.reading.text(&cell).unwrap_or_else(|| text::plain(&cell))))
+    }
+
+    /// Whether its elements are texts, or levels, or bytes, which are no numbers as they are shown.
+    pub fn is_text(&self) -> bool {
+        matches!(self.reading, Reading::Levels(_))
+            || matches!(self.elements.kind(), Kind::Character | Kind::Raw)
     }
 
     /// Whether its elements are numbers, to be aligned to the right.

@@ -1,5 +1,7 @@
 //! JSON: type, length, attributes, values; written as it is read, so that length costs no memory.
+//! Columns are an object, by their names; where two have the same name, an array beside `names`.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use fileheap_core::Result;
@@ -50,7 +52,11 @@ impl Serialize for Whole<'_> {
         match &object.body {
             Body::List(parts) if is_frame => {
                 let names = object.attribute("names").map(texts_of).unwrap_or_default();
-                map.serialize_entry("columns", &Columns { names, parts, limit })?;
+                let columns = Columns::new(&names, parts, limit);
+                if !columns.are_distinct {
+                    map.serialize_entry("names", &columns.names)?;
+                }
+                map.serialize_entry("columns", &columns)?;
             }
             Body::List(parts) => {
                 let parts: Vec<_> =
@@ -89,22 +95,44 @@ struct Columns<'o> {
     names: Vec<String>,
     parts: &'o [Object<'o>],
     limit: usize,
+    /// No key of a JSON object may come twice: most readers would see the last one only.
+    are_distinct: bool,
+}
+
+impl<'o> Columns<'o> {
+    fn new(names: &[String], parts: &'o [Object<'o>], limit: usize) -> Self {
+        let name = |at: usize| names.get(at).cloned().unwrap_or_else(|| format!("V{}", at + 1));
+        let names: Vec<String> = (0..parts.len()).map(name).collect();
+        let are_distinct = names.iter().collect::<HashSet<_>>().len() == names.len();
+        Self { names, parts, limit, are_distinct }
+    }
 }
 
 impl Serialize for Columns<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.parts.len()))?;
-        for (index, object) in self.parts.iter().enumerate() {
-            let name = self.names.get(index).cloned().unwrap_or_else(|| format!("V{}", index + 1));
-            match elements(object) {
-                Some(elements) => {
-                    let reading = Reading::of(object);
-                    map.serialize_entry(&name, &Values { elements, reading, limit: self.limit })?;
-                }
-                None => map.serialize_entry(&name, &Whole { object, limit: self.limit })?,
-            }
+        let columns = self.parts.iter().map(|object| Column { object, limit: self.limit });
+        match self.are_distinct {
+            true => to.collect_map(self.names.iter().zip(columns)),
+            false => to.collect_seq(columns),
         }
-        map.end()
+    }
+}
+
+/// Values alone if it is a vector.
+struct Column<'o> {
+    object: &'o Object<'o>,
+    limit: usize,
+}
+
+impl Serialize for Column<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let Self { object, limit } = *self;
+        match elements(object) {
+            Some(elements) => {
+                Values { elements, reading: Reading::of(object), limit }.serialize(to)
+            }
+            None => Whole { object, limit }.serialize(to),
+        }
     }
 }
 

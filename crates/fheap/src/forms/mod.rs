@@ -11,6 +11,7 @@ use std::io::Write;
 use fileheap_core::{Error, ErrorKind, Result};
 use indicatif::ProgressBar;
 
+pub use csv::{Field, read as read_csv};
 pub use npy::read as read_npy;
 
 use crate::rserial::{Body, Object};

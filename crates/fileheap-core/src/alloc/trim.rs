@@ -53,10 +53,13 @@ impl Runs {
         while self.explore(g, u64::MAX)? {}
         let safe_txn = g.safe_txn();
         for run in self.pool.by_page() {
-            if run.punched || run.pages < least.max(1) || run.freed_txn > safe_txn {
+            if run.pages < least.max(1) || run.freed_txn > safe_txn {
                 continue;
             }
             holes.push(run.page..run.end());
+            if run.punched {
+                continue; // again: a copy of the file may have disk space here
+            }
             self.pool.remove(run.page);
             self.give(g, FreeRun { punched: true, zero_txn: 0, ..run })?;
         }

@@ -13,8 +13,10 @@ const BLOCK_BYTES: usize = 1024 * 1024;
 impl Heap {
     /// Copies the newest committed state to a new file, by reflink where the filesystem can. The
     /// copy has the same identity and needs no log. While it is made, commits go on and the log
-    /// grows; a transaction that is open when it begins is waited for. Bytes of direct extents
-    /// are copied as they are.
+    /// grows. A handle for writing waits for a transaction that is open when it begins. One for
+    /// reading does not, nor does it need the right to write; where a thread of its process reads
+    /// an older state, that is the one that is copied. Bytes of direct extents are copied as they
+    /// are.
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<()> {
         self.backup_with_progress(target, &mut |_, _| ())
     }
@@ -38,24 +40,36 @@ impl Heap {
 
     fn fill_copy(&self, copy: &SystemHost, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
         let engine = &self.shared.engine;
-        engine.freeze_between_transactions()?;
-        let done = self.copy_frozen(copy, progress);
-        engine.thaw()?;
+        let txn = engine.freeze_newest()?;
+        let done = self.copy_frozen(txn, copy, progress);
+        engine.thaw_newest()?;
         done
     }
 
-    fn copy_frozen(&self, copy: &SystemHost, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
+    /// U2-U4.
+    fn copy_frozen(
+        &self,
+        txn: u64,
+        copy: &SystemHost,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
         let engine = &self.shared.engine;
         let to = &**copy.data();
         let fail = |error| Error::os("cannot write the copy", error).at(copy.path());
-        let snapshot = engine.read_frozen()?;
         let from = &**engine.host().data();
-        let len = from.len().map_err(fail)?;
-        if to.clone_from(from).is_err() {
-            copy_blocks(from, to, len, progress).map_err(fail)?;
+        loop {
+            let snapshot = engine.read_frozen(txn)?;
+            let len = from.len().map_err(fail)?;
+            if to.clone_from(from).is_err() {
+                copy_blocks(from, to, len, progress).map_err(fail)?;
+            }
+            if engine.replay_onto(&snapshot, to)? {
+                let done = finish(to, &snapshot.superblock, txn);
+                return done.map_err(|error| error.at(copy.path()));
+            }
+            // What was copied from the wrong places must not stay: all of it is copied again.
+            to.truncate(0).map_err(fail)?;
         }
-        engine.replay_onto(&snapshot, to)?;
-        finish(to, &snapshot.superblock, snapshot.txn).map_err(|error| error.at(copy.path()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Heap;
+use super::{Heap, ReadTxn};
 use crate::alloc;
 use crate::catalog::Inspector;
 use crate::format::{HEADER_OFFSET, PAGE_BYTES, RunKind, Superblock};
@@ -67,6 +67,11 @@ impl CheckReport {
 impl Heap {
     /// Walks superblocks, logs, page map, bitmaps, catalog, in a snapshot.
     pub fn check(&self) -> Result<CheckReport> {
+        self.check_with_progress(&mut |_, _| ())
+    }
+
+    /// The same; `progress` is told how many steps are done, and how many there are.
+    pub fn check_with_progress(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CheckReport> {
         let read = self.begin_read()?;
         let mut report = CheckReport::default();
         self.check_superblocks(&mut report)?;
@@ -83,16 +88,19 @@ impl Heap {
         if report.findings.iter().any(|finding| finding.kind == FindingKind::Space) {
             return Ok(report); // what follows would trust what was found wanting
         }
+        let mut steps = Steps::new(&read, mapped / PAGE_BYTES, progress);
         let mut live = HashMap::new();
         self.shared.allocator.each_live(&mut |offset, bytes, kind: RunKind| {
+            steps.reach(offset / PAGE_BYTES);
             live.insert(offset, (bytes, kind));
             report.live_count += 1;
             report.live_bytes += bytes;
         });
-        let mut catalog = InCatalog { live, report };
+        let mut catalog = InCatalog { live, report, steps };
         read.catalog().check(&mut catalog);
         catalog.report.catalog_count = catalog.report.live_count - catalog.live.len() as u64;
         catalog.payloads(&read)?;
+        catalog.steps.reach(u64::MAX);
         Ok(catalog.report)
     }
 
@@ -117,14 +125,49 @@ impl Heap {
     }
 }
 
-struct InCatalog {
+/// How far a check has come: a step for each page, and two for each name and record, one when its
+/// cell is looked at and one when what it points at is.
+struct Steps<'a> {
+    done: u64,
+    total: u64,
+    tell: &'a mut dyn FnMut(u64, u64),
+}
+
+/// Telling costs more than a step.
+const STEPS_UNTOLD: u64 = 4096;
+
+impl<'a> Steps<'a> {
+    fn new(read: &ReadTxn, pages: u64, tell: &'a mut dyn FnMut(u64, u64)) -> Self {
+        let catalog = read.catalog();
+        let entries = [catalog.names().count(), catalog.records().count()];
+        // Counts that are wrong are a finding of the check itself.
+        let entries = entries.into_iter().flatten().fold(0, u64::saturating_add);
+        Self { done: 0, total: pages.saturating_add(entries.saturating_mul(2)), tell }
+    }
+
+    fn reach(&mut self, done: u64) {
+        let told = self.done / STEPS_UNTOLD;
+        self.done = done.clamp(self.done, self.total);
+        if self.done / STEPS_UNTOLD != told || self.done == self.total {
+            (self.tell)(self.done, self.total);
+        }
+    }
+
+    fn next(&mut self) {
+        self.reach(self.done.saturating_add(1));
+    }
+}
+
+struct InCatalog<'a> {
     /// Live allocations that nothing in the catalog was found to own.
     live: HashMap<u64, (u64, RunKind)>,
     report: CheckReport,
+    steps: Steps<'a>,
 }
 
-impl Inspector for InCatalog {
+impl Inspector for InCatalog<'_> {
     fn cell(&mut self, offset: u64, bytes: u64) {
+        self.steps.next();
         match self.live.remove(&offset) {
             Some((usable, _)) if usable >= bytes => {}
             Some((usable, _)) => {
@@ -143,9 +186,9 @@ impl Inspector for InCatalog {
     }
 }
 
-impl InCatalog {
+impl InCatalog<'_> {
     /// What names and records point at must be allocated.
-    fn payloads(&mut self, read: &super::ReadTxn) -> Result<()> {
+    fn payloads(&mut self, read: &ReadTxn) -> Result<()> {
         let mut after: Option<String> = None;
         loop {
             let page = read.catalog().names().list(after.as_deref(), 1000).unwrap_or_default();
@@ -169,6 +212,7 @@ impl InCatalog {
     }
 
     fn points(&mut self, offset: u64, bytes: u64, who: &str) {
+        self.steps.next();
         if bytes == 0
             || offset == 0
             || (HEADER_OFFSET..).contains(&offset) && self.holds(offset, bytes)

@@ -27,6 +27,11 @@ impl Heap {
     /// where free runs are, and free pages between small allocations. What is punched is reserved
     /// again before it is handed out.
     pub fn trim(&self) -> Result<TrimReport> {
+        self.trim_with_progress(&mut |_, _| ())
+    }
+
+    /// The same; `progress` is told how many bytes of holes are punched, and how many will be.
+    pub fn trim_with_progress(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<TrimReport> {
         let mut report = TrimReport::default();
         let mut txn = self.begin_write()?;
         let (engine, allocator) = (&self.shared.engine, &self.shared.allocator);
@@ -49,7 +54,7 @@ impl Heap {
         // P22: what is given up must be committed and durable before it goes, and no other writer
         // may take it again in between.
         txn.commit_and_continue()?;
-        report.punched_bytes = engine.punch(&holes_bytes)?;
+        report.punched_bytes = engine.punch(&holes_bytes, progress)?;
         txn.abort()?;
         report.cut_bytes = engine.cut_tail(pages * PAGE_BYTES, Wait::Forever)?;
         Ok(report)

@@ -126,7 +126,7 @@ impl Engine {
             return Ok(true);
         }
         book.cursor = Some(cursor);
-        book.index.forget(self.checkpointed(target.is_none(), book));
+        book.index.forget(self.checkpointed(book));
         book.index.add(&spans);
         if !self.copy_in(book, from, cursor.txn)? {
             return Ok(false);
@@ -180,7 +180,7 @@ impl Engine {
     fn reload(&self, book: &mut Book, target: Option<u64>) -> Result<()> {
         let place = |book: &Book| {
             let generation = self.bulletin().log_generation.load(SeqCst);
-            (self.checkpointed(target.is_none(), book), generation)
+            (self.checkpointed(book), generation)
         };
         let mut quiet = 0;
         loop {
@@ -210,7 +210,7 @@ impl Engine {
     /// One attempt; false if the logs changed meanwhile or do not lead to the target.
     fn reload_once(&self, book: &mut Book, target: Option<u64>) -> Result<bool> {
         let (logs, cursor, spans) = self.read_logs(book, target)?;
-        let reached = cursor.map_or(self.checkpointed(true, book), |cursor| cursor.txn);
+        let reached = cursor.map_or(self.checkpointed(book), |cursor| cursor.txn);
         let mut stable = target.is_none_or(|target| target == reached);
         for log in &logs {
             stable &= self.still(log)?;
@@ -252,7 +252,7 @@ impl Engine {
         book: &Book,
         target: Option<u64>,
     ) -> Result<(Vec<LogFile>, Option<Cursor>, Vec<Span>)> {
-        let checkpoint = self.checkpointed(target.is_none(), book);
+        let checkpoint = self.checkpointed(book);
         let mut logs = Vec::new();
         for which in 0..2 {
             logs.extend(self.open_log(which)?);
@@ -288,7 +288,7 @@ impl Engine {
         Error::new(ErrorKind::Corrupt, text).at(self.host.path()).advice(super::damage::ADVICE)
     }
 
-    fn still(&self, log: &LogFile) -> Result<bool> {
+    pub(super) fn still(&self, log: &LogFile) -> Result<bool> {
         log.is_current().map_err(|error| self.os_error("cannot read the log", error))
     }
 
@@ -301,8 +301,8 @@ impl Engine {
     }
 
     /// The checkpoint as the bulletin (or, for who may not rely on it, the superblock) says.
-    fn checkpointed(&self, from_disk: bool, book: &Book) -> u64 {
-        if from_disk && self.slot.is_none() {
+    pub(super) fn checkpointed(&self, book: &Book) -> u64 {
+        if self.slot.is_none() {
             return book.superblock.checkpoint_txn;
         }
         self.bulletin().checkpoint_txn.load(SeqCst)

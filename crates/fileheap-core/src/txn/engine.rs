@@ -264,12 +264,7 @@ impl Engine {
         if !self.writable {
             return Err(self.read_only());
         }
-        if !self.host.board().is_mine() {
-            let text = "this process is a forked child: it may read the heap, not write to it";
-            return Err(Error::new(ErrorKind::ForkedChild, text)
-                .at(self.host.path())
-                .advice("open the heap in the child, or write in the parent"));
-        }
+        self.not_a_child()?;
         let shared = self.bulletin().poisoned.load(Acquire) != 0;
         if shared || self.poisoned.load(Acquire) {
             let text = "an earlier sync of this heap failed: what the disk holds is not known";
@@ -278,6 +273,17 @@ impl Engine {
                 .advice("close it in all processes, look after the disk, open it again"));
         }
         Ok(())
+    }
+
+    /// A forked child holds no locks: it may go on reading what it was born with, nothing else.
+    pub(super) fn not_a_child(&self) -> Result<()> {
+        if self.host.board().is_mine() {
+            return Ok(());
+        }
+        let text = "this process is a forked child: it may read the heap, not write to it";
+        Err(Error::new(ErrorKind::ForkedChild, text)
+            .at(self.host.path())
+            .advice("open the heap in the child, or write in the parent"))
     }
 
     fn read_only(&self) -> Error {

@@ -16,7 +16,8 @@ impl Engine {
 
     /// Gives the disk space of free ranges back; returns how many bytes. A filesystem without
     /// holes keeps it. The writer word is held.
-    pub fn punch(&self, ranges: &[Range<u64>]) -> Result<u64> {
+    pub fn punch(&self, ranges: &[Range<u64>], progress: &mut dyn FnMut(u64, u64)) -> Result<u64> {
+        let total = ranges.iter().map(|range| range.end - range.start).sum();
         // What is stored there later is not to be compared with what lay there.
         self.book().shadows.clear();
         let mut bytes = 0;
@@ -26,6 +27,7 @@ impl Engine {
                 done => done.map_err(|error| self.os_error("cannot punch a hole", error))?,
             }
             bytes += range.end - range.start;
+            progress(bytes, total);
         }
         if bytes > 0 {
             // A hole that a power cut undid would show what lay there instead of zeros.

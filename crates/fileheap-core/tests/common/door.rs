@@ -1,9 +1,10 @@
-//! A host in memory without the right to write to the board, or watched when it unlocks the door.
+//! A host in memory without the right to write to the board, or watched when it unlocks the door,
+//! or slow between looking at a lock and what it does then.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use fileheap_core::format::Bulletin;
@@ -15,6 +16,14 @@ pub struct Manners {
     pub writable: bool,
     /// Called right after the door was unlocked.
     pub left_door: Box<dyn Fn() + Send + Sync>,
+    /// While true it goes on as one that looked at Blind before anybody held it.
+    pub looked_at_blind: Arc<AtomicBool>,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self { writable: true, left_door: Box::new(|| ()), looked_at_blind: Arc::default() }
+    }
 }
 
 pub struct DoorHost {
@@ -23,15 +32,22 @@ pub struct DoorHost {
 }
 
 impl DoorHost {
-    /// Without write permission.
-    pub fn blind(disk: &RamDisk) -> Box<Self> {
-        let manners = Manners { writable: false, left_door: Box::new(|| ()) };
+    fn open(disk: &RamDisk, manners: Manners) -> Box<Self> {
         Box::new(Self { host: RamHost::open(disk).unwrap(), manners })
     }
 
+    /// Without write permission.
+    pub fn blind(disk: &RamDisk) -> Box<Self> {
+        Self::open(disk, Manners { writable: false, ..Manners::default() })
+    }
+
     pub fn watched(disk: &RamDisk, left_door: impl Fn() + Send + Sync + 'static) -> Box<Self> {
-        let manners = Manners { writable: true, left_door: Box::new(left_door) };
-        Box::new(Self { host: RamHost::open(disk).unwrap(), manners })
+        Self::open(disk, Manners { left_door: Box::new(left_door), ..Manners::default() })
+    }
+
+    pub fn slow(disk: &RamDisk, looked_at_blind: &Arc<AtomicBool>) -> Box<Self> {
+        let looked_at_blind = looked_at_blind.clone();
+        Self::open(disk, Manners { looked_at_blind, ..Manners::default() })
     }
 }
 
@@ -75,6 +91,9 @@ impl Board for DoorHost {
         Ok(())
     }
     fn held_elsewhere(&self, lock: Lock) -> io::Result<bool> {
+        if lock == Lock::Blind && self.manners.looked_at_blind.load(SeqCst) {
+            return Ok(false);
+        }
         self.host.board().held_elsewhere(lock)
     }
     fn sleep(&self, word: &AtomicU32, seen: u32, limit: Duration) {

@@ -59,6 +59,38 @@ pub fn root(heap: &Heap) -> u64 {
     word(read.bytes(word(read.bytes(roots, 8).unwrap()), 8).unwrap())
 }
 
+/// The same number in two places far apart, and something that comes and goes.
+pub fn put_pair(heap: &Heap, value: u64) {
+    let mut txn = heap.begin_write().unwrap();
+    for index in [1, 2] {
+        if txn.face_root(index) == 0 {
+            let at = txn.alloc_zeroed(40_000, 64).unwrap();
+            txn.touch(at, 40_000);
+            txn.set_face_root(index, at);
+        }
+        set(&txn, txn.face_root(index) + 39_000, value);
+    }
+    if txn.face_root(3) != 0 {
+        txn.free(txn.face_root(3)).unwrap();
+    }
+    let at = txn.alloc(1000 + value % 7 * 9000, 8).unwrap();
+    fill(&txn, at, 1000, value as u8);
+    txn.set_face_root(3, at);
+    txn.commit().unwrap();
+}
+
+/// What `put_pair` stored.
+pub fn pair(heap: &Heap) -> (u64, u64) {
+    use fileheap_core::format::{HEADER_OFFSET, Header};
+    let read = heap.begin_read().unwrap();
+    let roots = HEADER_OFFSET + std::mem::offset_of!(Header, face_roots) as u64;
+    let value = |index: u64| {
+        let at = word(read.bytes(roots + index * 8, 8).unwrap());
+        word(read.bytes(at + 39_000, 8).unwrap())
+    };
+    (value(1), value(2))
+}
+
 pub fn word(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().unwrap())
 }
@@ -95,19 +127,16 @@ pub fn clean(heap: &Heap) {
     assert!(report.is_clean(), "{:?}", report.findings);
 }
 
-/// Mounts a new file system on a folder, seen by this process only: it is in a mount namespace of
-/// its own.
+/// Mounts a new file system on a folder, seen by this process only: it has mounts of its own.
 pub fn image_disk(at: &Path, kind: &str, megabytes: u64, make: &[&str]) {
     let image = with_end(at, &format!(".{kind}"));
     fs::File::create(&image).unwrap().set_len(megabytes << 20).unwrap();
     let run = |program: &str, arguments: &[&str]| {
         let status = Command::new(program).args(arguments).args([&image]).status();
-        assert!(status.is_ok_and(|status| status.success()), "{program} is needed, and root");
+        assert!(status.is_ok_and(|status| status.success()), "{program} is needed");
     };
-    let private = Command::new("mount").args(["--make-rprivate", "/"]).status();
-    assert!(private.is_ok_and(|status| status.success()), "mounting needs root");
     run(&format!("mkfs.{kind}"), make);
     let mounted = Command::new("mount").args(["-o", "loop"]).arg(&image).arg(at).status();
-    assert!(mounted.is_ok_and(|status| status.success()), "mounting needs root");
+    assert!(mounted.is_ok_and(|status| status.success()), "{kind} cannot be mounted");
     fs::remove_file(&image).unwrap(); // it lives as long as the mount
 }

@@ -19,6 +19,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ impl LinuxHost {
         // Looked at before it is opened: opening a device can have effects.
         let metadata = fs::metadata(path).map_err(fail)?;
         if !metadata.is_file() {
-            return Err(not_a_file(path));
+            return Err(not_a_file(path, metadata.mode()));
         }
         let flags = if writable { libc::O_RDWR } else { libc::O_RDONLY };
         let fd = open(path, flags | libc::O_NONBLOCK, 0).map_err(fail)?;
@@ -83,7 +84,7 @@ impl LinuxHost {
     fn new(path: PathBuf, file: LinuxFile, writable: bool, draft: Option<Draft>) -> Result<Self> {
         let stat = file.stat().map_err(|error| Error::os("cannot stat", error).at(&path))?;
         if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
-            return Err(not_a_file(&path));
+            return Err(not_a_file(&path, stat.st_mode));
         }
         let board = new_board(&path, &file, &stat, writable)
             .map_err(|error| Error::os("cannot set up the locks of the heap", error).at(&path))?;
@@ -181,8 +182,15 @@ const NETWORKS: [u32; 13] = [
     0x1983_0326,
 ];
 
-fn not_a_file(path: &Path) -> Error {
-    Error::new(ErrorKind::NotAFile, "a heap must be a regular file").at(path)
+fn not_a_file(path: &Path, mode: libc::mode_t) -> Error {
+    let found = match mode & libc::S_IFMT {
+        libc::S_IFDIR => "a folder",
+        libc::S_IFIFO => "a pipe",
+        libc::S_IFSOCK => "a socket",
+        _ => "a device",
+    };
+    let text = format!("{found} was found: a heap must be a regular file");
+    Error::new(ErrorKind::NotAFile, text).at(path).advice("give the path of a file")
 }
 
 fn open(path: &Path, flags: libc::c_int, mode: u32) -> io::Result<OwnedFd> {
@@ -275,7 +283,6 @@ impl Host for LinuxHost {
     }
 
     fn is_current(&self) -> io::Result<bool> {
-        use std::os::unix::fs::MetadataExt;
         if self.is_nameless() {
             return Ok(true);
         }

@@ -81,8 +81,7 @@ fn a_reader_without_permission_has_a_read_only_board() {
     fs::set_permissions(host.path(), fs::Permissions::from_mode(0o444)).unwrap();
     fs::set_permissions(&scratch.0, fs::Permissions::from_mode(0o755)).unwrap();
     super::in_child(|| {
-        // SAFETY: this child alone gives up its rights.
-        assert_eq!(unsafe { libc::setuid(65534) }, 0);
+        fileheap_testing::give_up_root();
         assert_eq!(refusal(host.path(), true), ErrorKind::PermissionDenied);
         let reader = LinuxHost::open(host.path(), false).unwrap();
         let seen = reader.board().bulletin().slot_high.load(std::sync::atomic::Ordering::Relaxed);
