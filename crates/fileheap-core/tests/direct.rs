@@ -100,6 +100,65 @@ fn filling_a_large_extent_takes_no_memory_of_the_process() {
     clean(&heap);
 }
 
+/// P28
+#[test]
+fn catching_up_writes_nothing_through_a_window() {
+    const TEST: &str = "catching_up_writes_nothing_through_a_window";
+    const BYTES: u64 = 1 << 20;
+    let fill = |txn: &fileheap_core::WriteTxn, at: u64, bytes: u64, byte: u8| {
+        // SAFETY: within an allocation of this transaction.
+        unsafe { txn.resolve(at).write_bytes(byte, bytes as usize) };
+    };
+    if let Some((_, dir)) = role() {
+        let heap = Heap::open(dir.join("a.heap"), &Options::new()).unwrap();
+        let mut txn = heap.begin_write().unwrap();
+        let extent = txn.face_root(1);
+        txn.free(extent).unwrap();
+        txn.commit_and_continue().unwrap();
+        let plain = txn.alloc(BYTES, 4096).unwrap();
+        assert_eq!(plain, extent);
+        fill(&txn, plain, BYTES, 7);
+        txn.commit_and_continue().unwrap();
+        heap_is_home(&dir, plain, 7);
+        fill(&txn, plain, 100, 8);
+        txn.commit().unwrap();
+        signal(&dir, "stored");
+        sleep_on();
+    }
+    let scratch = Scratch::new("window");
+    let heap = Heap::create(scratch.file("a.heap"), &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let at = txn.alloc_direct(BYTES, true).unwrap().offset;
+    txn.set_face_root(1, at);
+    txn.commit().unwrap();
+    let other = play(TEST, "other", &scratch.0);
+    await_signal(&scratch.0, "stored");
+    let first = |byte: u8| {
+        let read = heap.begin_read().unwrap();
+        let found = read.bytes(at, BYTES).unwrap();
+        assert_eq!((found[0], found[99], found[100]), (byte, byte, 7));
+    };
+    first(8);
+    heap_is_home(&scratch.0, at, 7);
+    let txn = heap.begin_write().unwrap();
+    fill(&txn, at, 100, 9);
+    txn.abort().unwrap();
+    first(8);
+    let txn = heap.begin_write().unwrap();
+    fill(&txn, at, 100, 9);
+    txn.commit().unwrap();
+    first(9);
+    heap_is_home(&scratch.0, at, 7);
+    other.kill();
+    heap.close().unwrap();
+    heap_is_home(&scratch.0, at, 9);
+}
+
+/// The heap file, whatever the log says, has this byte there.
+fn heap_is_home(dir: &std::path::Path, at: u64, byte: u8) {
+    assert_eq!(fs::read(dir.join("a.heap")).unwrap()[at as usize], byte);
+}
+
 /// P27
 #[test]
 fn an_enlisted_extent_may_change_its_length_again_and_again() {

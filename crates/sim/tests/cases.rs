@@ -1,13 +1,14 @@
-//! One test for each crash case of docs/PROTOCOL.md but P24 and P26, each at exactly its point.
+//! A test for each crash case of docs/PROTOCOL.md but P24 and P26 to P28, at exactly its point.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use fileheap_core::Durability::{Power, Process};
-use fileheap_core::os::ram::RamDisk;
-use fileheap_core::{Heap, Options};
+use fileheap_core::os::ram::{RamDisk, RamHost};
+use fileheap_core::{Heap, Options, WriteTxn};
 use fileheap_sim::judge::{Bounds, Judge};
 use fileheap_sim::random::seed_or;
-use fileheap_sim::record::{Change, Entry};
+use fileheap_sim::record::{Change, Entry, Recorder};
 use fileheap_sim::script::{checkpoint, fill_home, trim};
 use fileheap_sim::work::{Mix, Stop, Work};
 use fileheap_sim::world::{End, Machine, World};
@@ -341,6 +342,60 @@ fn p23_enlisted_direct_extent() {
     case(&store, &|world| (0..3).try_for_each(|_| store(world)), &|_, _, _| true);
 }
 
+/// P29: what was enlisted is in the log only; later stores in place are not overwritten by it.
+#[test]
+fn p29_enlisted_bytes_that_nobody_brought_home() {
+    const BYTES: u64 = 20480;
+    let fill = |txn: &WriteTxn, at: u64, byte: u8| {
+        // SAFETY: the whole of a direct extent.
+        unsafe { txn.resolve(at).write_bytes(byte, BYTES as usize) };
+    };
+    let mut found = [0; 3];
+    for kill_at in 0..60 {
+        let disk = RamDisk::new();
+        let recorder = Arc::new(Recorder::default());
+        let host = RamHost::create(&disk, 512 * 1024).unwrap();
+        let heap = Heap::create_on(Box::new(host), &options()).unwrap();
+        let txn = heap.begin_write().unwrap();
+        let at = txn.alloc_direct(BYTES, true).unwrap().offset;
+        fill(&txn, at, 1);
+        txn.commit().unwrap();
+        disk.observe(Some(recorder.clone()));
+        recorder.kill_at(Some(kill_at));
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let txn = heap.begin_write().unwrap();
+            txn.enlist(at).unwrap();
+            fill(&txn, at, 2);
+            txn.commit().unwrap();
+        }));
+        recorder.kill_at(None);
+        let open = |images| {
+            let host = RamHost::open(&RamDisk::from_images(images)).unwrap();
+            Heap::open_on(Box::new(host), &options()).unwrap()
+        };
+        let all = |heap: &Heap| {
+            let read = heap.begin_read().unwrap();
+            let bytes = read.bytes(at, BYTES).unwrap();
+            assert!(bytes.iter().all(|byte| *byte == bytes[0]), "killed at {kill_at}");
+            bytes[0]
+        };
+        let disk = RamDisk::from_images(disk.images());
+        let heap = Heap::open_on(Box::new(RamHost::open(&disk).unwrap()), &options()).unwrap();
+        found[all(&heap) as usize] += 1;
+        let txn = heap.begin_write().unwrap();
+        txn.open_direct(at).unwrap();
+        fill(&txn, at, 3);
+        txn.commit().unwrap();
+        assert_eq!(all(&heap), 3, "killed at {kill_at}");
+        heap.checkpoint().unwrap();
+        assert_eq!(all(&open(disk.images())), 3, "killed at {kill_at}");
+        if ended.is_ok() {
+            break;
+        }
+    }
+    assert!(found[1] > 0 && found[2] > 1, "{found:?}");
+}
+
 /// P25: opening records another limit, in both superblock copies.
 #[test]
 fn p25_another_limit() {
@@ -362,9 +417,9 @@ fn process_dies_at_every_change_of_everything() {
     let options = options();
     for kill_at in (5..400).step_by(7) {
         let disk = RamDisk::new();
-        let recorder = std::sync::Arc::new(fileheap_sim::record::Recorder::default());
+        let recorder = Arc::new(Recorder::default());
         disk.observe(Some(recorder.clone()));
-        let host = fileheap_core::os::ram::RamHost::create(&disk, 512 * 1024).unwrap();
+        let host = RamHost::create(&disk, 512 * 1024).unwrap();
         let heap = Heap::create_on(Box::new(host), &options).unwrap();
         let machine = Machine::Ram(disk.clone());
         let recorded = Some(recorder.clone());

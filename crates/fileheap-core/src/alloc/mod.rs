@@ -34,6 +34,7 @@ pub use blank::Blank;
 pub use check::{Finding, check};
 pub use stat::{AllocStat, ClassStat, Region};
 pub use trim::Holes;
+pub use view::direct_extent;
 
 #[cfg(test)]
 mod tests;

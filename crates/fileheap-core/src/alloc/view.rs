@@ -47,13 +47,18 @@ impl View {
         self.bytes / PAGE_BYTES
     }
 
-    /// Offset of a map chunk, if it is one that can be.
-    pub(super) fn chunk(&self, index: u64) -> Option<u64> {
+    /// Where the directory names a map chunk.
+    fn slot(&self, index: u64) -> Option<u64> {
         let directory = self.word(words::DIRECTORY)?;
         if index >= self.word(words::CAPACITY)? {
             return None;
         }
-        let chunk = self.word(directory.checked_add(index.checked_mul(8)?)?)?;
+        directory.checked_add(index.checked_mul(8)?)
+    }
+
+    /// Offset of a map chunk, if it is one that can be.
+    pub(super) fn chunk(&self, index: u64) -> Option<u64> {
+        let chunk = self.word(self.slot(index)?)?;
         let fits = chunk % PAGE_BYTES == 0 && self.holds(chunk / PAGE_BYTES, CHUNK_MAP_PAGES);
         fits.then_some(chunk)
     }
@@ -62,6 +67,18 @@ impl View {
     pub(super) fn entry(&self, page: u64) -> Option<Entry> {
         let chunk = self.chunk(page / CHUNK_PAGES)?;
         self.word(chunk + page % CHUNK_PAGES * 8).map(Entry)
+    }
+
+    /// The bytes of the direct extent that begins at an offset, if one does, and where the two
+    /// words lie that say so.
+    pub(super) fn direct_extent(&self, offset: u64) -> Option<([u64; 2], Option<u64>)> {
+        let page = offset / PAGE_BYTES;
+        let slot = self.slot(page / CHUNK_PAGES)?;
+        let Some(chunk) = self.chunk(page / CHUNK_PAGES) else { return Some(([slot; 2], None)) };
+        let at = chunk + page % CHUNK_PAGES * 8;
+        let entry = self.word(at).map(Entry).filter(|entry| entry.kind() == Some(RunKind::Run));
+        let bytes = entry.filter(|entry| entry.is_direct()).map(|entry| entry.pages() * PAGE_BYTES);
+        Some(([slot, at], bytes))
     }
 
     /// The two bitmaps in a page.
@@ -130,4 +147,19 @@ impl View {
             (flaw != 0).then(|| at * 64 + flaw.trailing_zeros() as usize)
         })
     }
+}
+
+/// The bytes of the direct extent that begins at an offset of a mapped heap, if one does, and where
+/// the two words lie that say so, if the heap has them.
+///
+/// # Safety
+/// `bytes` bytes from the page-aligned `base` on are mapped.
+#[must_use]
+pub unsafe fn direct_extent(
+    base: *const u8,
+    bytes: u64,
+    offset: u64,
+) -> Option<([u64; 2], Option<u64>)> {
+    // SAFETY: passed on to our caller.
+    unsafe { View::new(base, bytes) }.direct_extent(offset)
 }

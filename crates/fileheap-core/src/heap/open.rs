@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::flusher::Flusher;
 use super::{Heap, Options, Shared, identity, limit, place, registry};
-use crate::alloc::{Allocator, Blank};
+use crate::alloc::{self, Allocator, Blank};
 use crate::format::{INITIAL_BYTES, PREAMBLE_BYTES, Plain, Superblock};
 use crate::os::{Host, Lock, Mode, Placement, SystemHost, View, Wait, physical_bytes};
 use crate::txn::{Engine, Parts, Recovery, anybody_has_slot, take_slot};
@@ -204,6 +204,7 @@ pub fn attach(host: Box<dyn Host>, options: &Options, key: Option<(u64, u64)>) -
         log_bytes: options.log_bytes,
         private_bytes: options.private_bytes.unwrap_or_else(|| physical_bytes() / 16),
         accept_loss: options.accept_loss,
+        extent_at: alloc::direct_extent,
     });
     // If this fails the door stays shut until all locks go at once: who waits at it must not take
     // us for one who recovered.

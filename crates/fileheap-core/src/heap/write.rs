@@ -67,18 +67,8 @@ impl WriteTxn {
         if shared.known_refreshes.swap(refreshes, Relaxed) != refreshes {
             // SAFETY: the gate admits one writer, and it has not begun to allocate.
             unsafe { shared.allocator.reset(number - 1) };
-            txn.review_windows()?;
         }
         Ok(txn)
-    }
-
-    fn review_windows(&self) -> Result<()> {
-        let allocator = &self.shared.allocator;
-        let vouch = |window: &Range<u64>| {
-            let found = allocator.piece(window.start);
-            found.is_ok_and(|p| p.direct && p.bytes == window.end - window.start)
-        };
-        self.shared.engine.review_windows(vouch)
     }
 
     /// The number this transaction commits as.

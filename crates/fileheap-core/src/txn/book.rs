@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::engine::Engine;
 use super::refine::Shadows;
 use super::renewal::Renewal;
-use super::write_set::merged;
+use super::write_set::{merged, split};
 use crate::format::{HEADER_OFFSET, PAGE_BYTES, PREAMBLE_BYTES, Superblock};
 use crate::log::{Contents, Cursor, FrameScan, Index, LogFile, LogWriter, Piece, Span};
 use crate::{Error, ErrorKind, Result};
@@ -35,6 +35,8 @@ pub struct Book {
     pub baseline_stale: bool,
     /// Direct extents that this process stores to in place.
     pub windows: Vec<Range<u64>>,
+    /// Windows of which the log had bytes when we caught up with it: see P29.
+    pub owed: Vec<Range<u64>>,
     /// Committed contents of hot pages.
     pub shadows: Shadows,
     /// Private pages, at most, in bytes, since they were last dropped.
@@ -63,6 +65,7 @@ impl Book {
             writer: None,
             baseline_stale: true,
             windows: Vec::new(),
+            owed: Vec::new(),
             shadows: Shadows::default(),
             private_bytes: 0,
             drop_due: false,
@@ -340,8 +343,12 @@ impl Engine {
             let range = range.start..range.end.min(self.mapped_bytes());
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }
-        let pieces = book.index.plan(after, upto, None);
+        // P28
+        let windows = merged(book.windows.clone(), 0);
+        let outside = split(&[0..u64::MAX], &windows).1;
+        let mut pieces = book.index.plan(after, upto, Some(&outside));
         self.copy_pieces(book, &pieces)?;
+        pieces.extend(self.drop_stale_windows(book, after, upto)?);
         for (which, log) in book.logs.iter().enumerate() {
             let used = pieces.iter().any(|piece| piece.log == which);
             if let Some(log) = log.as_ref().filter(|_| used) {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::book::Book;
 use super::gate::Gate;
+use super::windows::ExtentAt;
 use super::{pins, writer};
 use crate::format::{Bulletin, HEAP_MAX_BYTES, Superblock};
 use crate::os::{Host, Lock, Mode, View, Wait};
@@ -33,6 +34,8 @@ pub struct Parts {
     pub private_bytes: u64,
     /// Whether to go on without what a damaged log lost.
     pub accept_loss: bool,
+    /// How to know a direct extent.
+    pub extent_at: ExtentAt,
 }
 
 /// One heap file, open in this process. Threads share it.
@@ -44,6 +47,7 @@ pub struct Engine {
     pub(super) log_bytes: u64,
     pub(super) private_bytes: u64,
     pub(super) accept_loss: bool,
+    pub(super) extent_at: ExtentAt,
     pub(super) poisoned: AtomicBool,
     /// The heap grew: the file's length must be durable before a commit that relies on it.
     pub(super) grown: AtomicBool,
@@ -70,6 +74,7 @@ impl Engine {
             log_bytes: parts.log_bytes,
             private_bytes: parts.private_bytes,
             accept_loss: parts.accept_loss,
+            extent_at: parts.extent_at,
             poisoned: AtomicBool::new(false),
             grown: AtomicBool::new(false),
             book: Mutex::new(Book::new(superblock, copy)),
@@ -236,7 +241,8 @@ impl Engine {
         // What is home may have lost its log: an abort must not look for it there.
         book.index.forget(self.bulletin().checkpoint_txn.load(SeqCst));
         self.check_length()?;
-        Ok(published + 1)
+        self.pay_owed(&mut book)?;
+        Ok(self.seen() + 1)
     }
 
     pub(super) fn check_length(&self) -> Result<()> {

@@ -36,7 +36,11 @@ impl Engine {
     }
 
     /// P23: direct extents leave the log again before the next store goes straight to them.
-    fn bring_enlisted_home(&self, book: &mut Book, enlisted: &[Range<u64>]) -> Result<()> {
+    pub(super) fn bring_enlisted_home(
+        &self,
+        book: &mut Book,
+        enlisted: &[Range<u64>],
+    ) -> Result<()> {
         let areas = merged(enlisted.to_vec(), 0);
         book.shadows.forget(&areas);
         let pieces = book.index.plan(0, u64::MAX, Some(&areas));

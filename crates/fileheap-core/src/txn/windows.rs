@@ -3,24 +3,31 @@
 use std::ops::Range;
 use std::sync::PoisonError;
 
+use super::book::Book;
 use super::commit::{Changes, FreshExtent};
 use super::engine::Engine;
 use crate::Result;
+use crate::log::Piece;
+
+/// Looks into the page map of so many mapped bytes: how long the direct extent is that begins at an
+/// offset, if one does, and where the two words lie that say so.
+pub type ExtentAt = unsafe fn(*const u8, u64, u64) -> Option<([u64; 2], Option<u64>)>;
 
 impl Engine {
     fn map_error(&self, error: std::io::Error) -> crate::Error {
         self.os_error("cannot map an extent", error)
     }
 
-    /// Lets stores of this process to a direct extent go straight to the file; if it is enlisted,
-    /// from the commit on.
+    /// Lets stores of this process to a direct extent go straight to the file; from the commit on
+    /// if it is enlisted, or the log has bytes of it.
     pub fn open_window(&self, changes: &Changes, range: Range<u64>) -> Result<()> {
-        let enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
-        if enlisted.contains(&range) {
+        let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.book();
+        if book.windows.contains(&range) || enlisted.contains(&range) {
             return Ok(());
         }
-        let mut book = self.book();
-        if book.windows.contains(&range) {
+        if has_pieces(&book, &range) {
+            enlisted.push(range); // P29
             return Ok(());
         }
         self.reserve(range.clone())?;
@@ -117,10 +124,55 @@ impl Engine {
         }
     }
 
-    /// Closes windows that `is_direct` no longer vouches for: another process freed the extent.
-    pub fn review_windows(&self, is_direct: impl Fn(&Range<u64>) -> bool) -> Result<()> {
-        let stale: Vec<_> =
-            self.book().windows.iter().filter(|window| !is_direct(window)).cloned().collect();
-        stale.iter().try_for_each(|window| self.close_window(window).map(drop))
+    /// P28: closes windows whose extents are gone, the state shown being `upto` but for windows,
+    /// and brings what lies there up to date; returns what was copied for that.
+    pub(super) fn drop_stale_windows(
+        &self,
+        book: &mut Book,
+        after: u64,
+        upto: u64,
+    ) -> Result<Vec<Piece>> {
+        let mut copied = Vec::new();
+        while let Some(at) = self.stale_window(book) {
+            let window = book.windows.swap_remove(at);
+            self.view.unshare(window.clone()).map_err(|error| self.map_error(error))?;
+            let pieces = book.index.plan(0, upto, Some(&[window]));
+            self.copy_pieces(book, &pieces)?;
+            copied.extend(pieces);
+        }
+        for window in &book.windows {
+            let is_logged =
+                || !book.index.plan(after, upto, Some(std::slice::from_ref(window))).is_empty();
+            if !book.owed.contains(window) && is_logged() {
+                book.owed.push(window.clone());
+            }
+        }
+        Ok(copied)
     }
+
+    /// A window that is no direct extent in the state that is shown.
+    fn stale_window(&self, book: &Book) -> Option<usize> {
+        let around = |at: u64| book.windows.iter().position(|window| window.contains(&at));
+        book.windows.iter().enumerate().find_map(|(index, window)| {
+            // SAFETY: so much is mapped.
+            let found =
+                unsafe { (self.extent_at)(self.view.base(), self.mapped_bytes(), window.start) };
+            let Some((words, bytes)) = found else { return Some(index) };
+            // The page map itself is no direct extent: a window on it is stale, and shows it wrong.
+            let around = words.into_iter().find_map(around);
+            around.or_else(|| (bytes != Some(window.end - window.start)).then_some(index))
+        })
+    }
+
+    /// P29: brings home what a writer enlisted, and did not live to bring. The writer word is held,
+    /// no transaction is open, and the newest state is shown.
+    pub(super) fn pay_owed(&self, book: &mut Book) -> Result<()> {
+        let mut owed = std::mem::take(&mut book.owed);
+        owed.retain(|window| book.windows.contains(window) && has_pieces(book, window));
+        if owed.is_empty() { Ok(()) } else { self.bring_enlisted_home(book, &owed) }
+    }
+}
+
+fn has_pieces(book: &Book, range: &Range<u64>) -> bool {
+    !book.index.plan(0, u64::MAX, Some(std::slice::from_ref(range))).is_empty()
 }

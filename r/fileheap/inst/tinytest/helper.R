@@ -26,8 +26,9 @@ elsewhere <- function(code, ..., wait = TRUE) {
     paste(deparse(it), collapse = "")
   }, ""))
   writeLines(c(head, given, code), file)
-  system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", file), stdout = wait,
-          stderr = if (wait) TRUE else FALSE, wait = wait)
+  # Whoever runs the tests in the background may ignore interrupts: the process must not.
+  system2("env", c("--default-signal=INT", file.path(R.home("bin"), "Rscript"), "--vanilla", file),
+          stdout = wait, stderr = if (wait) TRUE else FALSE, wait = wait)
 }
 
 # Waits until a condition holds; FALSE after the time is up.
