@@ -186,27 +186,6 @@ fn what_went_home_is_not_compared_with_what_was_there_before() {
     verify(&heap.begin_read().unwrap(), &state, "after a kill");
 }
 
-#[test]
-fn writers_in_turn_beside_readers_fill_no_more_than_they_use() {
-    let disk = RamDisk::new();
-    let writers = [create(&disk), open(&disk), open(&disk)];
-    let readers = [open(&disk), open(&disk)];
-    let mut live: Vec<u64> = Vec::new();
-    let mut pins = [None, None];
-    for round in 0..300 {
-        let txn = writers[round % 3].begin_write().unwrap();
-        if live.len() == 4 {
-            txn.free(live.remove(0)).unwrap();
-        }
-        live.push(txn.alloc_direct(MIB + 1, false).unwrap().offset);
-        txn.commit().unwrap();
-        pins[round % 2] = None;
-        pins[round % 2] = Some(readers[round % 2].begin_read().unwrap());
-    }
-    let bytes = writers[0].stat().unwrap().alloc.heap_bytes;
-    assert!(bytes < 32 * MIB, "{bytes} bytes for 4 MiB live and what two readers hold");
-}
-
 /// Small pieces, nine of ten of them freed at random, each filled with its own byte.
 fn thin_out(heap: &Heap, dice: &mut Dice) -> State {
     let mut live = State::new();
