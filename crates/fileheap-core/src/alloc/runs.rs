@@ -82,7 +82,8 @@ impl Runs {
         if self.pool.overlaps(page, entry.pages()) {
             return Err(corrupt("free runs overlap", page * PAGE_BYTES, entry.0));
         }
-        let freed_txn = *self.found_txn.get_or_insert(g.txn().saturating_sub(1));
+        let found_txn = *self.found_txn.get_or_insert(g.txn().saturating_sub(1));
+        let freed_txn = entry.freed_txn(found_txn);
         let (pages, punched) = (entry.pages(), entry.is_punched());
         // Who freed it may not have known its neighbours.
         let (before, after) = (self.pool.ending_at(page), self.pool.get(page + pages));
@@ -143,6 +144,8 @@ impl Runs {
         let claimed = run.freed_txn <= g.safe_txn();
         if claimed {
             g.claimed(page..end);
+        } else {
+            g.taken(page..end);
         }
         Ok(Taken { page, claimed, zero: run.zero_txn == g.txn() })
     }
@@ -191,7 +194,7 @@ impl Runs {
 
     fn set_free(&mut self, g: &impl Ground, run: FreeRun) -> Result<()> {
         self.pool.insert(run);
-        self.set_head(g, run.page, Entry::free(run.pages, run.punched))
+        self.set_head(g, run.page, Entry::free(run.pages, run.punched, run.freed_txn))
     }
 
     /// Makes pages free whose head, if they had one, may be overwritten; joins free neighbours,

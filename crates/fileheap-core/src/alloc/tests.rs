@@ -148,6 +148,7 @@ impl Ground for Ram {
         }
         self.claims().1.extend(pages);
     }
+    fn taken(&self, _: Range<u64>) {}
     fn is_claimed(&self, pages: Range<u64>) -> bool {
         let claims = self.claims();
         pages.into_iter().all(|page| claims.1.contains(&page))

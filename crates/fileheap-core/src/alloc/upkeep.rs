@@ -36,7 +36,7 @@ impl Allocator {
             words.store(g, CHUNK_OFFSET + page * 8, head.0);
             page += pages;
         }
-        words.store(g, CHUNK_OFFSET + page * 8, Entry::free(page_count - page, false).0);
+        words.store(g, CHUNK_OFFSET + page * 8, Entry::free(page_count - page, false, 0).0);
         Ok(())
     }
 

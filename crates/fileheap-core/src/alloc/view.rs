@@ -63,10 +63,14 @@ impl View {
         fits.then_some(chunk)
     }
 
+    /// Where the map entry of a page lies.
+    fn entry_offset(&self, page: u64) -> Option<u64> {
+        self.chunk(page / CHUNK_PAGES).map(|chunk| chunk + page % CHUNK_PAGES * 8)
+    }
+
     /// The map entry of a page.
     pub(super) fn entry(&self, page: u64) -> Option<Entry> {
-        let chunk = self.chunk(page / CHUNK_PAGES)?;
-        self.word(chunk + page % CHUNK_PAGES * 8).map(Entry)
+        self.word(self.entry_offset(page)?).map(Entry)
     }
 
     /// The bytes of the direct extent that begins at an offset, if one does, and where the two
@@ -74,8 +78,7 @@ impl View {
     pub(super) fn direct_extent(&self, offset: u64) -> Option<([u64; 2], Option<u64>)> {
         let page = offset / PAGE_BYTES;
         let slot = self.slot(page / CHUNK_PAGES)?;
-        let Some(chunk) = self.chunk(page / CHUNK_PAGES) else { return Some(([slot; 2], None)) };
-        let at = chunk + page % CHUNK_PAGES * 8;
+        let Some(at) = self.entry_offset(page) else { return Some(([slot; 2], None)) };
         let entry = self.word(at).map(Entry).filter(|entry| entry.kind() == Some(RunKind::Run));
         let bytes = entry.filter(|entry| entry.is_direct()).map(|entry| entry.pages() * PAGE_BYTES);
         Some(([slot, at], bytes))

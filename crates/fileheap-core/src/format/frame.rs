@@ -95,10 +95,15 @@ pub enum RecordKind {
     /// These are its bytes now.
     Bytes = 0,
     /// Its bytes are in the heap file; whatever earlier frames say of it is void.
-    Home = 1,
+    Home = 2,
+    /// It was free and is in use: from this state on the heap file has its bytes, but for what this
+    /// frame and later ones say. Of older states earlier frames still speak.
+    Taken = 3,
 }
 
-/// F6: one byte range. The top bit of `span` is the kind, the rest the length.
+const KIND_SHIFT: u32 = 62;
+
+/// F6: one byte range. The top two bits of `span` are the kind, the rest the length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Record {
@@ -116,24 +121,31 @@ impl Record {
     /// A record of a kind.
     #[must_use]
     pub fn new(kind: RecordKind, offset: u64, bytes: u64) -> Self {
-        Self { offset, span: (kind as u64) << 63 | bytes }
+        Self { offset, span: (kind as u64) << KIND_SHIFT | bytes }
     }
 
     /// Its kind.
     #[must_use]
     pub fn kind(self) -> RecordKind {
-        if self.span >> 63 == 0 { RecordKind::Bytes } else { RecordKind::Home }
+        match self.span >> KIND_SHIFT {
+            2 => RecordKind::Home,
+            3 => RecordKind::Taken,
+            _ => RecordKind::Bytes,
+        }
     }
 
-    /// Length of the range.
+    /// Length of the range: of a kind that there is not it is more than any frame holds.
     #[must_use]
     pub fn bytes(self) -> u64 {
-        self.span & (u64::MAX >> 1)
+        match self.kind() {
+            RecordKind::Bytes => self.span,
+            RecordKind::Home | RecordKind::Taken => self.span & (1 << KIND_SHIFT) - 1,
+        }
     }
 
     /// Length of its contents in the frame.
     #[must_use]
     pub fn payload_bytes(self) -> u64 {
-        if self.span >> 63 == 0 { self.bytes() } else { 0 }
+        if self.kind() == RecordKind::Bytes { self.span } else { 0 }
     }
 }

@@ -6,6 +6,9 @@ pub const RUN_DIRECT: u64 = 1 << 4;
 const RUN_PUNCHED: u64 = 1 << 5;
 const LENGTH_SHIFT: u32 = 8;
 const LENGTH_MASK: u64 = (1 << 40) - 1;
+const STAMP_SHIFT: u32 = 48;
+/// Stamps are 1 to this.
+const STAMPS: u64 = u16::MAX as u64;
 
 /// What a run of pages is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +26,8 @@ pub enum RunKind {
     System = 4,
 }
 
-/// F3: one entry. Bits 0-3 kind, 4-7 flags, 8-47 pages of the run (of a zone: its bitmap page).
+/// F3: one entry. Bits 0-3 kind, 4-7 flags, 8-47 pages of the run (of a zone: its bitmap page),
+/// 48-63 the stamp of a free run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Entry(pub u64);
@@ -39,10 +43,26 @@ impl Entry {
         Self(kind as u64 | flags | pages << LENGTH_SHIFT)
     }
 
-    /// A free run; `punched` when its disk space must be reserved again before use.
+    /// A run freed by transaction `freed_txn`; `punched` when its disk space must be reserved again
+    /// before use.
     #[must_use]
-    pub fn free(pages: u64, punched: bool) -> Self {
-        Self::run(RunKind::Free, pages, if punched { RUN_PUNCHED } else { 0 })
+    pub fn free(pages: u64, punched: bool, freed_txn: u64) -> Self {
+        let stamp = freed_txn % STAMPS + 1;
+        let punched = if punched { RUN_PUNCHED } else { 0 };
+        Self::run(RunKind::Free, pages, punched | stamp << STAMP_SHIFT)
+    }
+
+    /// Of a free run in state `newest`: the transaction that freed it, or a later one.
+    #[must_use]
+    pub fn freed_txn(self, newest: u64) -> u64 {
+        match self.0 >> STAMP_SHIFT {
+            0 => newest,
+            stamp => {
+                let since = (newest % STAMPS + STAMPS + 1 - stamp) % STAMPS;
+                // A stamp of the future, as in a copy that counts anew, tells nothing.
+                newest.checked_sub(since).unwrap_or(newest)
+            }
+        }
     }
 
     /// A zone whose bitmaps lie in page `bitmap_page`.
@@ -96,5 +116,27 @@ impl Entry {
 
     fn field(self) -> u64 {
         self.0 >> LENGTH_SHIFT & LENGTH_MASK
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_read_as_its_transaction_or_a_later_one() {
+        for freed in [0, 1, 5, STAMPS - 2, STAMPS - 1, STAMPS, STAMPS + 1, 3 * STAMPS + 77] {
+            let entry = Entry::free(40, true, freed);
+            assert!(entry.pages() == 40 && entry.is_punched());
+            assert_eq!(entry.kind(), Some(RunKind::Free));
+            assert_ne!(entry.0 >> STAMP_SHIFT, 0);
+            for later in [0, 1, 9, STAMPS - 1, STAMPS, STAMPS + 1, 5 * STAMPS + 3] {
+                let rounds = later / STAMPS;
+                assert_eq!(entry.freed_txn(freed + later), freed + rounds * STAMPS);
+            }
+        }
+        let untold = Entry(RunKind::Free as u64 | 40 << LENGTH_SHIFT);
+        assert_eq!(untold.freed_txn(70_000), 70_000);
+        assert_eq!(Entry::free(1, false, 70).freed_txn(69), 69);
     }
 }

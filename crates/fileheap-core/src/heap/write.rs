@@ -411,6 +411,11 @@ impl Ground for WriteTxn {
         claimed.add(pages.start * PAGE_BYTES..pages.end * PAGE_BYTES);
     }
 
+    fn taken(&self, pages: Range<u64>) {
+        let mut taken = self.changes.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.add(pages.start * PAGE_BYTES..pages.end * PAGE_BYTES);
+    }
+
     fn is_claimed(&self, pages: Range<u64>) -> bool {
         let claimed = self.changes.claimed.lock().unwrap_or_else(PoisonError::into_inner);
         claimed.cover(&(pages.start * PAGE_BYTES..pages.end * PAGE_BYTES))

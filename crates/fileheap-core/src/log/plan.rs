@@ -17,7 +17,9 @@ pub struct Span {
     place: u64,
 }
 
+const PAGE: usize = PAGE_BYTES as usize;
 const HOME: u64 = u64::MAX;
+const TAKEN: u64 = u64::MAX - 1;
 const PLACE_BITS: u32 = 62;
 
 impl Span {
@@ -25,14 +27,14 @@ impl Span {
         let place = match record.kind() {
             RecordKind::Bytes => (generation & 1) << PLACE_BITS | position,
             RecordKind::Home => HOME,
+            RecordKind::Taken => TAKEN,
         };
         Self { txn, offset: record.offset, bytes: record.bytes(), place }
     }
 
-    /// Whether the contents are in the heap file, not in the log.
-    #[must_use]
-    pub fn is_home(&self) -> bool {
-        self.place == HOME
+    /// Whether the log has its contents; else they are those of the heap file.
+    fn is_logged(&self) -> bool {
+        self.place < TAKEN
     }
 
     /// The range in the heap file.
@@ -43,7 +45,7 @@ impl Span {
 
     /// Where its contents end in the log of a generation, if they lie there.
     pub fn end_in(&self, generation: u64) -> Option<u64> {
-        let here = !self.is_home() && self.log() as u64 == generation & 1;
+        let here = self.is_logged() && self.log() as u64 == generation & 1;
         here.then(|| self.position() + self.bytes)
     }
 
@@ -90,7 +92,7 @@ impl Index {
     /// Adds the spans of a committed transaction.
     pub fn add(&mut self, spans: &[Span]) {
         self.spans.extend(spans);
-        for span in spans.iter().filter(|span| !span.is_home() && span.bytes > 0) {
+        for span in spans.iter().filter(|span| span.is_logged() && span.bytes > 0) {
             let last = (span.offset + span.bytes - 1) / PAGE_BYTES;
             self.pages.extend(span.offset / PAGE_BYTES..=last);
         }
@@ -116,6 +118,17 @@ impl Index {
     #[must_use]
     pub fn names_page(&self, page: u64) -> bool {
         self.pages.contains(&page)
+    }
+
+    /// Pages of these ranges of which the log may hold newer contents than the heap file.
+    pub fn pages_in<'r>(
+        &'r self,
+        ranges: &'r [Range<u64>],
+    ) -> impl Iterator<Item = Range<u64>> + 'r {
+        let wanted = if self.pages.is_empty() { &[] } else { ranges };
+        let pages = wanted.iter().flat_map(|range| (range.start..range.end).step_by(PAGE));
+        let named = pages.filter(|at| self.names_page(at / PAGE_BYTES));
+        named.map(|at| at..at + PAGE_BYTES)
     }
 
     /// All of it, in the order of commits.
@@ -149,18 +162,24 @@ impl Index {
         plan(chosen, limit)
     }
 
+    /// Whether the logs hold contents of a range from these transactions that are not home.
+    #[must_use]
+    pub fn names(&self, after: u64, upto: u64, range: &Range<u64>) -> bool {
+        !self.plan(after, upto, Some(std::slice::from_ref(range))).is_empty()
+    }
+
     /// What a checkpoint carries home of the transactions `after < t <= upto`: their newest
     /// contents, but for bytes that any later transaction wrote into the heap file itself.
     #[must_use]
     pub fn plan_home(&self, after: u64, upto: u64) -> Vec<Piece> {
-        let wanted = |span: &&Span| span.txn > after && (span.txn <= upto || span.is_home());
+        let wanted = |span: &&Span| span.txn > after && (span.txn <= upto || span.place == HOME);
         plan(self.spans.iter().rev().filter(wanted), None)
     }
 
-    /// Ranges that these transactions declared to be home, newest last.
-    pub fn home_ranges(&self, after: u64, upto: u64) -> impl Iterator<Item = Range<u64>> + '_ {
+    /// Ranges of which these transactions say that the heap file has their bytes, newest last.
+    pub fn file_ranges(&self, after: u64, upto: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         let chosen = self.spans.iter().filter(move |span| span.txn > after && span.txn <= upto);
-        chosen.filter(|span| span.is_home()).map(Span::range)
+        chosen.filter(|span| !span.is_logged()).map(Span::range)
     }
 }
 
@@ -175,7 +194,7 @@ fn plan<'s>(
     let mut pieces = Vec::new();
     for span in newest_first {
         covered.claim(span.range(), |gap| {
-            if !span.is_home() {
+            if span.is_logged() {
                 pieces.push(Piece {
                     offset: gap.start,
                     bytes: gap.end - gap.start,
@@ -261,15 +280,18 @@ mod tests {
         Span::new(txn, record, 0, position)
     }
 
-    fn home(txn: u64, range: Range<u64>) -> Span {
-        let record = Record::new(RecordKind::Home, range.start, range.end - range.start);
-        Span::new(txn, record, 0, 0)
+    fn bare(kind: RecordKind, txn: u64, range: Range<u64>) -> Span {
+        Span::new(txn, Record::new(kind, range.start, range.end - range.start), 0, 0)
     }
 
     #[test]
     fn the_newest_value_of_each_byte_wins() {
         let mut index = Index::default();
-        index.add(&[bytes(1, 0..100, 1000), bytes(2, 40..60, 2000), home(3, 80..90)]);
+        index.add(&[
+            bytes(1, 0..100, 1000),
+            bytes(2, 40..60, 2000),
+            bare(RecordKind::Home, 3, 80..90),
+        ]);
         let plan = index.plan(0, 9, None);
         let seen: Vec<_> = plan.iter().map(|p| (p.offset, p.bytes, p.position)).collect();
         assert_eq!(seen, [(0, 40, 1000), (40, 20, 2000), (60, 20, 1060), (90, 10, 1090)]);
@@ -278,6 +300,13 @@ mod tests {
         let carried = index.plan_home(0, 2);
         let seen: Vec<_> = carried.iter().map(|p| (p.offset, p.bytes)).collect();
         assert_eq!(seen, [(0, 40), (40, 20), (60, 20), (90, 10)], "80..90 is home, and newer");
+        index.add(&[bare(RecordKind::Taken, 4, 0..40)]);
+        assert_eq!(index.plan_home(0, 2).len(), 4, "who sees an older state wants 0..40");
+        for newest in [index.plan_home(0, 4), index.plan(0, 4, None)] {
+            assert_eq!(newest[0].offset, 40);
+        }
+        let from_file: Vec<_> = index.file_ranges(0, 4).collect();
+        assert_eq!(from_file, [80..90, 0..40]);
         let part = index.plan(0, 9, Some(&[50..70, 85..95]));
         let seen: Vec<_> = part.iter().map(|p| (p.offset, p.bytes)).collect();
         assert_eq!(seen, [(50, 10), (60, 10), (90, 5)]);
@@ -296,15 +325,20 @@ mod tests {
             for txn in 1..30 {
                 let start = random(250);
                 let end = (start + 1 + random(40)).min(256);
-                let is_home = random(5) == 0;
-                let span = if is_home {
-                    home(txn, start..end)
-                } else {
+                let kind = match random(8) {
+                    0 => RecordKind::Home,
+                    1 => RecordKind::Taken,
+                    _ => RecordKind::Bytes,
+                };
+                let is_logged = kind == RecordKind::Bytes;
+                let span = if is_logged {
                     bytes(txn, start..end, txn * 1000)
+                } else {
+                    bare(kind, txn, start..end)
                 };
                 index.add(&[span]);
                 for at in start..end {
-                    naive[at as usize] = (!is_home).then_some(txn * 1000 + at - start);
+                    naive[at as usize] = is_logged.then_some(txn * 1000 + at - start);
                 }
             }
             let mut planned = [None; 256];

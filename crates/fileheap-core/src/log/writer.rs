@@ -18,6 +18,8 @@ pub enum Payload<'a> {
     Bytes(u64, &'a [u8]),
     /// This range is in the heap file.
     Home(u64, u64),
+    /// This range was free, and is in use now.
+    Taken(u64, u64),
 }
 
 impl Payload<'_> {
@@ -27,13 +29,14 @@ impl Payload<'_> {
                 Record::new(RecordKind::Bytes, offset, bytes.len() as u64)
             }
             Payload::Home(offset, bytes) => Record::new(RecordKind::Home, offset, bytes),
+            Payload::Taken(offset, bytes) => Record::new(RecordKind::Taken, offset, bytes),
         }
     }
 
     fn bytes(&self) -> &[u8] {
         match self {
             Payload::Bytes(_, bytes) => bytes,
-            Payload::Home(..) => &[],
+            Payload::Home(..) | Payload::Taken(..) => &[],
         }
     }
 }

@@ -19,11 +19,13 @@ impl Engine {
         book: &mut Book,
         logged: &[Range<u64>],
         homes: &[Range<u64>],
+        taken: &[Range<u64>],
         durability: Durability,
     ) -> Result<()> {
         self.open_writer(book)?;
-        let mut payloads = Vec::with_capacity(logged.len() + homes.len());
+        let mut payloads = Vec::with_capacity(logged.len() + homes.len() + taken.len());
         payloads.extend(homes.iter().map(|r| Payload::Home(r.start, r.end - r.start)));
+        payloads.extend(taken.iter().map(|r| Payload::Taken(r.start, r.end - r.start)));
         for range in logged {
             let mut at = range.start.max(PREAMBLE_BYTES);
             while at < range.end {

@@ -143,12 +143,16 @@ impl Engine {
     fn follow(&self, book: &mut Book, target: Option<u64>) -> Result<Option<(Cursor, Vec<Span>)>> {
         let Some(mut at) = book.cursor else { return Ok(None) };
         let mut spans = Vec::new();
+        let mut oldest = None;
         loop {
             let Some(log) = book.log_of(at.generation) else { return Ok(None) };
             let log = log.clone();
             at = self.read_frames(&log, at, target, &mut spans)?;
             if target == Some(at.txn) {
                 return Ok(Some((at, spans)));
+            }
+            if !spans.is_empty() && *oldest.get_or_insert(at.generation) < at.generation {
+                return Ok(None); // P30: the next log lies where the oldest spans do
             }
             let next = self.open_log((at.generation + 1) & 1)?;
             match next.filter(|next| next.header.generation == at.generation + 1) {
@@ -337,9 +341,9 @@ impl Engine {
     /// Copies in what transactions `after < t <= upto` wrote. False if a log that it came from was
     /// begun anew meanwhile: then it may be anything.
     fn copy_in(&self, book: &mut Book, after: u64, upto: u64) -> Result<bool> {
-        let homes = merged(book.index.home_ranges(after, upto).collect(), 0);
-        book.shadows.forget(&homes);
-        for range in homes {
+        let from_file = merged(book.index.file_ranges(after, upto).collect(), 0);
+        book.shadows.forget(&from_file);
+        for range in from_file {
             let range = range.start..range.end.min(self.mapped_bytes());
             self.view.discard(range).map_err(|e| self.os_error("cannot drop pages", e))?;
         }

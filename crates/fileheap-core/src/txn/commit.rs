@@ -50,6 +50,8 @@ pub struct Changes {
     pub touched: Mutex<WriteSet>,
     /// Space taken while it was free and safe.
     pub claimed: Mutex<Areas>,
+    /// Space taken while it was free, but maybe not safe.
+    pub taken: Mutex<Areas>,
     /// Extents made by this transaction.
     pub extents: Mutex<Vec<FreshExtent>>,
     /// Direct extents whose stores are to be atomic in this transaction.
@@ -62,6 +64,16 @@ pub struct Changes {
     pub unsynced: AtomicBool,
     /// Harvested by a commit that failed, or by the one under way.
     pub(super) carried: Vec<Range<u64>>,
+}
+
+impl Changes {
+    fn claimed_ranges(&self) -> Vec<Range<u64>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges()
+    }
+
+    fn taken_ranges(&self) -> Vec<Range<u64>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).ranges()
+    }
 }
 
 impl Engine {
@@ -102,16 +114,23 @@ impl Engine {
             self.check_length()?;
         }
         self.collect(&mut book, changes)?;
-        let (mut logged, homes) = self.send_home(&mut book, changes, durability)?;
-        book.shadows.forget(&homes);
-        if !changes.tracked {
-            logged = self.refine(&mut book, &logged);
-        }
+        let taken = changes.taken_ranges();
+        // P32: a checkpoint for an older state may still change those pages of the file.
+        let mut dirty = std::mem::take(&mut changes.carried);
+        dirty.extend(book.index.pages_in(&taken));
+        changes.carried = merged(dirty, 0);
+        let (dirty, homes) = self.send_home(&mut book, changes, durability)?;
+        let from_file = merged([&homes[..], &taken].concat(), 0);
+        book.shadows.forget(&from_file);
+        let logged = match changes.tracked {
+            true => self.complete(&mut book, dirty, &from_file),
+            false => self.refine(&mut book, &dirty),
+        };
         if changes.unsynced.load(SeqCst) {
             self.sync_data()?;
         }
         if !logged.is_empty() || !homes.is_empty() {
-            self.write_log(&mut book, &logged, &homes, durability)?;
+            self.write_log(&mut book, &logged, &homes, &taken, durability)?;
         } else if durability == Durability::Power {
             self.sync_log()?; // what it builds on was maybe committed without waiting
         }
@@ -153,10 +172,10 @@ impl Engine {
             book.baseline_stale = true;
             book.shadows.clear();
         } else {
-            // P26: the log's word about claimed space ends with this commit, so what it told must
+            // P26: the log's word about space taken ends with this commit, so what it told must
             // be told again, even where the same bytes were stored over it.
-            let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges();
-            self.view.doubt(&claimed);
+            self.view.doubt(&changes.claimed_ranges());
+            self.view.doubt(&changes.taken_ranges());
             let done = self.view.harvest(&mut dirty);
             if let Err(error) = done {
                 changes.carried = dirty;
@@ -199,7 +218,7 @@ impl Engine {
     ) -> Result<(Vec<Range<u64>>, Vec<Range<u64>>)> {
         let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
         let mut homes: Vec<_> = extents.iter().map(|extent| extent.range.clone()).collect();
-        let claimed = changes.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges();
+        let claimed = changes.claimed_ranges();
         // Stores to shared pages are in the file already, whatever a caller touched.
         let shared = merged(homes.iter().chain(&book.windows).cloned().collect(), 0);
         let private = split(&changes.carried, &shared).1;
@@ -235,6 +254,22 @@ impl Engine {
             self.view.discard_many(&fresh).map_err(fail)?;
         }
         Ok((logged, merged(homes, 0)))
+    }
+
+    /// P31: of space in which others start from the file all that differs there is logged, named or
+    /// not: what this process sees is what they will see.
+    fn complete(
+        &self,
+        book: &mut Book,
+        named: Vec<Range<u64>>,
+        from_file: &[Range<u64>],
+    ) -> Vec<Range<u64>> {
+        if from_file.is_empty() {
+            return named;
+        }
+        let (fresh, mut logged) = split(&named, from_file);
+        logged.extend(self.refine(book, &whole_pages(fresh)));
+        logged
     }
 
     /// Bytes of the mapping.

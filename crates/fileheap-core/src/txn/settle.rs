@@ -17,8 +17,10 @@ impl Engine {
         let dirty = whole_pages(std::mem::take(&mut changes.carried));
         let extents = taken(&changes.extents);
         let made = merged(extents.iter().map(|extent| extent.range.clone()).collect(), 0);
-        // Of space claimed but not stored to we show what the others show: the file.
-        let unused = split(&split(&taken(&changes.claimed).ranges(), &dirty).1, &made).1;
+        // Of space taken but not stored to we show what the others show: the file.
+        let mut space = taken(&changes.claimed).ranges();
+        space.extend(taken(&changes.taken).ranges());
+        let unused = split(&split(&merged(space, 0), &dirty).1, &made).1;
         self.view.discard_many(&unused).map_err(fail)?;
         for extent in extents {
             if extent.direct {

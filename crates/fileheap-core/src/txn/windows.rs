@@ -26,7 +26,7 @@ impl Engine {
         if book.windows.contains(&range) || enlisted.contains(&range) {
             return Ok(());
         }
-        if has_pieces(&book, &range) {
+        if book.index.names(0, u64::MAX, &range) {
             enlisted.push(range); // P29
             return Ok(());
         }
@@ -141,9 +141,7 @@ impl Engine {
             copied.extend(pieces);
         }
         for window in &book.windows {
-            let is_logged =
-                || !book.index.plan(after, upto, Some(std::slice::from_ref(window))).is_empty();
-            if !book.owed.contains(window) && is_logged() {
+            if !book.owed.contains(window) && book.index.names(after, upto, window) {
                 book.owed.push(window.clone());
             }
         }
@@ -168,11 +166,9 @@ impl Engine {
     /// no transaction is open, and the newest state is shown.
     pub(super) fn pay_owed(&self, book: &mut Book) -> Result<()> {
         let mut owed = std::mem::take(&mut book.owed);
-        owed.retain(|window| book.windows.contains(window) && has_pieces(book, window));
+        owed.retain(|window| {
+            book.windows.contains(window) && book.index.names(0, u64::MAX, window)
+        });
         if owed.is_empty() { Ok(()) } else { self.bring_enlisted_home(book, &owed) }
     }
-}
-
-fn has_pieces(book: &Book, range: &Range<u64>) -> bool {
-    !book.index.plan(0, u64::MAX, Some(std::slice::from_ref(range))).is_empty()
 }

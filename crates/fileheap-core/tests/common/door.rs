@@ -1,5 +1,5 @@
-//! A host in memory without the right to write to the board, or watched when it unlocks the door,
-//! or slow between looking at a lock and what it does then.
+//! A host in memory without the right to write to the board, or watched when it unlocks the door
+//! or opens a log, or slow between looking at a lock and what it does then.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,11 +18,18 @@ pub struct Manners {
     pub left_door: Box<dyn Fn() + Send + Sync>,
     /// While true it goes on as one that looked at Blind before anybody held it.
     pub looked_at_blind: Arc<AtomicBool>,
+    /// Called right after a log was opened.
+    pub opened_log: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { writable: true, left_door: Box::new(|| ()), looked_at_blind: Arc::default() }
+        Self {
+            writable: true,
+            left_door: Box::new(|| ()),
+            looked_at_blind: Arc::default(),
+            opened_log: Box::new(|| ()),
+        }
     }
 }
 
@@ -45,6 +52,10 @@ impl DoorHost {
         Self::open(disk, Manners { left_door: Box::new(left_door), ..Manners::default() })
     }
 
+    pub fn following(disk: &RamDisk, opened_log: impl Fn() + Send + Sync + 'static) -> Box<Self> {
+        Self::open(disk, Manners { opened_log: Box::new(opened_log), ..Manners::default() })
+    }
+
     pub fn slow(disk: &RamDisk, looked_at_blind: &Arc<AtomicBool>) -> Box<Self> {
         let looked_at_blind = looked_at_blind.clone();
         Self::open(disk, Manners { looked_at_blind, ..Manners::default() })
@@ -56,7 +67,9 @@ impl Host for DoorHost {
         self.host.data()
     }
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>> {
-        self.host.log(which, create)
+        let log = self.host.log(which, create);
+        (self.manners.opened_log)();
+        log
     }
     fn remove_log(&self, which: usize) -> io::Result<()> {
         self.host.remove_log(which)

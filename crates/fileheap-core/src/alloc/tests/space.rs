@@ -122,6 +122,25 @@ fn unsafe_pages_are_reused_for_private_runs_only() {
 }
 
 #[test]
+fn what_others_freed_is_safe_as_soon_as_for_them() {
+    let (ram, heap) = heap();
+    // SAFETY: as for the first.
+    let other = unsafe { Allocator::new(ram.base, RESERVED) };
+    let direct = |of: &Allocator| of.alloc_run(&ram, 3 << 20, 1, Direct).unwrap();
+    let (early, late) = (direct(&heap), direct(&heap));
+    ram.commit();
+    heap.free(&ram, early.offset).unwrap();
+    ram.commit();
+    ram.commit();
+    heap.free(&ram, late.offset).unwrap();
+    ram.commit();
+    // SAFETY: one thread; the first allocator is not used again.
+    unsafe { other.reset(ram.txn.load(Relaxed) - 1) };
+    assert_eq!(direct(&other).offset, early.offset);
+    assert!(direct(&other).offset > late.offset, "the one freed just now may be read still");
+}
+
+#[test]
 fn what_one_transaction_claims_and_frees_it_can_claim_again() {
     let (ram, heap) = heap();
     let kept = heap.alloc_run(&ram, 3 << 20, 1, Shared).unwrap();
