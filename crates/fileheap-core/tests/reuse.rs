@@ -283,6 +283,22 @@ fn a_checkpoint_for_an_older_state_changes_nothing_for_newer_ones() {
     }
 }
 
+#[test]
+fn commits_that_wait_for_no_disk_fill_no_more_than_they_use() {
+    let disk = RamDisk::new();
+    let heap = create(&disk);
+    let mut old = None;
+    for _ in 0..300 {
+        let mut txn = heap.begin_write().unwrap();
+        txn.set_durability(Durability::Process);
+        old.take().map(|at| txn.free(at)).transpose().unwrap();
+        old = Some(txn.alloc_direct(2 * MIB, false).unwrap().offset);
+        txn.commit().unwrap();
+    }
+    let bytes = heap.stat().unwrap().alloc.heap_bytes;
+    assert!(bytes < 24 * MIB, "{bytes} bytes for 2 MiB live");
+}
+
 /// Small pieces, nine of ten of them freed at random, each filled with its own byte.
 fn thin_out(heap: &Heap, dice: &mut Dice) -> State {
     let mut live = State::new();

@@ -55,6 +55,10 @@ pub trait Ground: Sync {
     /// Pages freed by this transaction or an earlier one are wanted by nobody any more: neither
     /// by a reader, nor by recovery after a power cut.
     fn safe_txn(&self) -> u64;
+    /// Makes more pages safe, if all they wait for is the disk; returns whether there are more.
+    fn secure(&self) -> Result<bool> {
+        Ok(false)
+    }
     /// These pages were free and safe when the transaction took them: they need no log.
     fn claimed(&self, pages: Range<u64>);
     /// These pages were free when the transaction took them, and maybe wanted by somebody.

@@ -152,6 +152,7 @@ impl Runs {
 
     fn find(&mut self, g: &impl Ground, want: &Want) -> Result<FreeRun> {
         let mut left = EXPLORE_HEADS;
+        let mut may_secure = want.safe;
         loop {
             if let Some(run) = self.pool.fit(want, g.safe_txn()) {
                 return Ok(run);
@@ -160,6 +161,9 @@ impl Runs {
                 left -= EXPLORE_STEP;
             } else if self.parted {
                 self.join(g, want.safe)?;
+            } else if may_secure && self.has_unsafe(g, want) {
+                may_secure = false;
+                self.parted |= g.secure()?;
             } else {
                 match self.grow(g, want) {
                     // What is free is found, however far away, before there is no room.
@@ -170,6 +174,11 @@ impl Runs {
                 }
             }
         }
+    }
+
+    /// Whether there is room, were it safe.
+    fn has_unsafe(&self, g: &impl Ground, want: &Want) -> bool {
+        self.pool.fit(&Want { safe: false, ..*want }, g.safe_txn()).is_some()
     }
 
     /// Joins free neighbours that were left apart; unless `only_safe` the unsafe ones, too.

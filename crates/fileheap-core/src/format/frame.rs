@@ -139,7 +139,7 @@ impl Record {
     pub fn bytes(self) -> u64 {
         match self.kind() {
             RecordKind::Bytes => self.span,
-            RecordKind::Home | RecordKind::Taken => self.span & (1 << KIND_SHIFT) - 1,
+            RecordKind::Home | RecordKind::Taken => self.span & ((1 << KIND_SHIFT) - 1),
         }
     }
 

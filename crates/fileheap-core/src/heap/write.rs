@@ -403,7 +403,18 @@ impl Ground for WriteTxn {
     }
 
     fn safe_txn(&self) -> u64 {
-        *self.changes.safe.get_or_init(|| self.shared.engine.safe_txn())
+        if let Some(known) = self.changes.safe.load(Relaxed).checked_sub(1) {
+            return known;
+        }
+        let safe = self.shared.engine.safe_txn();
+        // Another thread may have secured more meanwhile.
+        self.changes.safe.fetch_max(safe + 1, Relaxed);
+        safe
+    }
+
+    fn secure(&self) -> Result<bool> {
+        let secured = self.shared.engine.secure()? + 1;
+        Ok(self.changes.safe.fetch_max(secured, Relaxed) < secured)
     }
 
     fn claimed(&self, pages: Range<u64>) {

@@ -1,8 +1,8 @@
 //! Commit: from dirty pages to a durable, published transaction. Steps C1-C8 of PROTOCOL.md.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, PoisonError};
 
 use super::book::Book;
 use super::engine::Engine;
@@ -58,8 +58,8 @@ pub struct Changes {
     pub enlisted: Mutex<Vec<Range<u64>>>,
     /// Windows that this transaction closed: an abort opens them again.
     pub closed: Mutex<Vec<Range<u64>>>,
-    /// What freed space is safe to be written home, once somebody asked.
-    pub safe: OnceLock<u64>,
+    /// What freed space is safe to be written home, plus one; 0: nobody asked yet.
+    pub safe: AtomicU64,
     /// Bytes that only the page cache may have were stored to space that is free, or will be.
     pub unsynced: AtomicBool,
     /// Harvested by a commit that failed, or by the one under way.

@@ -442,6 +442,12 @@ impl Engine {
         }
     }
 
+    /// The same, once what was freed and committed is durable.
+    pub fn secure(&self) -> Result<u64> {
+        self.sync_log()?;
+        Ok(self.safe_txn())
+    }
+
     /// Commits so far and the latest, durable and checkpointed transactions.
     #[must_use]
     pub fn progress(&self) -> Progress {
