@@ -1,6 +1,6 @@
 //! The bulletin: what attached processes tell each other. Volatile, inside the preamble.
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// How many processes can be attached at once.
 pub const SLOT_COUNT: usize = 704;
@@ -34,7 +34,8 @@ pub struct Bulletin {
     pub log_generation: AtomicU64,
     /// Commits since the reset.
     pub commit_count: AtomicU64,
-    /// The writer: its slot plus one; 0: none. Top bit: somebody sleeps on this word.
+    /// Bits 0-9 the writer: its slot plus one; 0: none. Bits 10-30 count how often the word was
+    /// taken. Top bit: somebody sleeps on it.
     pub writer: AtomicU32,
     /// 1 while a writer changes the log; whoever finds it must read the log's tail again.
     pub log_unsettled: AtomicU32,

@@ -7,6 +7,7 @@ mod header;
 mod map;
 mod superblock;
 
+pub(crate) use bulletin::AtomicU64;
 pub use bulletin::{Bulletin, SLOT_COUNT, Slot};
 pub use catalog::{
     INNER_ENTRIES, InnerNode, LEAF_ENTRIES, LEVEL_MAX, LeafNode, NAME_MAX_BYTES, NODE_ALIGN,

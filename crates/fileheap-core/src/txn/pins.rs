@@ -1,12 +1,9 @@
 //! What this process tells the others about the states it still needs, and what they need.
 
 use std::io;
-use std::sync::atomic::{
-    AtomicU64,
-    Ordering::{Acquire, Relaxed, SeqCst},
-};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
-use crate::format::{Bulletin, SLOT_COUNT, Slot};
+use crate::format::{AtomicU64, Bulletin, SLOT_COUNT, Slot};
 use crate::os::{Board, Lock, Mode, Wait};
 use crate::{Error, ErrorKind, Result};
 
@@ -47,7 +44,7 @@ fn forget_dead_writer(bulletin: &Bulletin, index: u32) {
     // Again if a waiter just marked it: our lock makes the dead owner look alive to it.
     while word & super::writer::OWNER == index + 1 {
         bulletin.log_unsettled.store(1, SeqCst);
-        match bulletin.writer.compare_exchange(word, 0, SeqCst, Acquire) {
+        match bulletin.writer.compare_exchange(word, word & super::writer::TURN, SeqCst, Acquire) {
             Ok(_) => return,
             Err(now) => word = now,
         }

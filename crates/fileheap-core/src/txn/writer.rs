@@ -3,12 +3,23 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 
+use crate::format::SLOT_COUNT;
 use crate::os::{Board, Lock, Wait};
 use crate::{Error, ErrorKind, Result};
 
 /// The part of the word that names the owner's slot plus one.
-pub const OWNER: u32 = u32::MAX >> 1;
-const SLEEPERS: u32 = !OWNER;
+pub const OWNER: u32 = (1 << 10) - 1;
+const SLEEPERS: u32 = 1 << 31;
+/// The part that is another each time the word is taken: who finds its owner dead must not take it
+/// from a process that got that slot, and the word, meanwhile.
+pub const TURN: u32 = !(OWNER | SLEEPERS);
+const ONE_TURN: u32 = OWNER + 1;
+const _: () = assert!(SLOT_COUNT < OWNER as usize);
+
+/// The word as `slot` takes it after what was seen.
+fn taken(seen: u32, slot: u32) -> u32 {
+    seen & SLEEPERS | (seen & TURN).wrapping_add(ONE_TURN) & TURN | (slot + 1)
+}
 /// How long a waiter sleeps before it looks whether the owner still lives.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -18,8 +29,7 @@ pub fn acquire(board: &dyn Board, slot: u32, wait: Wait) -> Result<()> {
     loop {
         let seen = word.load(Acquire);
         if seen & OWNER == 0 {
-            if word.compare_exchange(seen, (seen & SLEEPERS) | (slot + 1), SeqCst, Relaxed).is_ok()
-            {
+            if word.compare_exchange(seen, taken(seen, slot), SeqCst, Relaxed).is_ok() {
                 return Ok(());
             }
             continue;
@@ -27,8 +37,7 @@ pub fn acquire(board: &dyn Board, slot: u32, wait: Wait) -> Result<()> {
         let owner = (seen & OWNER) - 1;
         let lives = board.held_elsewhere(Lock::Slot(owner));
         if !lives.map_err(|error| Error::os("cannot look at the writer's lock", error))? {
-            let mine = (seen & SLEEPERS) | (slot + 1);
-            if word.compare_exchange(seen, mine, SeqCst, Relaxed).is_ok() {
+            if word.compare_exchange(seen, taken(seen, slot), SeqCst, Relaxed).is_ok() {
                 board.bulletin().log_unsettled.store(1, SeqCst);
                 return Ok(());
             }
@@ -55,7 +64,7 @@ pub fn acquire(board: &dyn Board, slot: u32, wait: Wait) -> Result<()> {
 /// Gives the word back and wakes who sleeps on it.
 pub fn release(board: &dyn Board) {
     let word = &board.bulletin().writer;
-    if word.swap(0, SeqCst) & SLEEPERS != 0 {
+    if word.fetch_and(TURN, SeqCst) & SLEEPERS != 0 {
         board.wake(word);
     }
 }
