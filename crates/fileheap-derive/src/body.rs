@@ -20,7 +20,7 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     let generics = bounded(&input.generics, krate);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let (_, own_arguments, _) = input.generics.split_for_impl();
+    let own_arguments = rename::own(&input.generics);
     let life = Lifetime::new("'__at", Span::call_site());
     let at = rename::arguments(&input.generics, krate, &life);
     let types = fields.iter().map(|field| {
@@ -31,7 +31,7 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let version = said.version;
     let inner = fields.iter().map(|field| {
         let ty = &field.ty;
-        quote!(<#ty as #krate::Persist>::define(book);)
+        quote!(<#ty as #krate::Persist>::define(__book);)
     });
     let law = law(input, &fields, krate);
     Ok(quote! {
@@ -40,17 +40,18 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
         #[automatically_derived]
         unsafe impl #impl_generics #krate::Persist for #ident #own_arguments #where_clause {
             type At<#life> = #ident #at;
-            const ANYWHERE: bool = true #(#types)*;
+            const ANYWHERE: ::core::primitive::bool = true #(#types)*;
 
             fn name() -> ::std::string::String {
                 #name
             }
 
-            fn define(book: &mut #krate::shape::Book) {
-                if book.knows::<Self>() {
+            // Names that no type or constant in scope has.
+            fn define(__book: &mut #krate::shape::Book) {
+                if __book.knows::<Self>() {
                     return;
                 }
-                book.define::<Self>(#version, |block| { #lines });
+                __book.define::<Self>(#version, |__block| { #lines });
                 #(#inner)*
             }
         }
@@ -98,8 +99,8 @@ fn name(input: &DeriveInput, said: &Said) -> TokenStream {
         return quote!(::std::string::String::from(#name));
     }
     quote! {
-        let parts: &[::std::string::String] = &[#(#parts),*];
-        ::std::format!("{}<{}>", #name, parts.join(", "))
+        let __parts: &[::std::string::String] = &[#(#parts),*];
+        ::std::format!("{}<{}>", #name, __parts.join(", "))
     }
 }
 
@@ -109,7 +110,7 @@ fn lines(input: &DeriveInput) -> TokenStream {
         Data::Struct(data) => {
             let lines = data.fields.members().zip(&data.fields).map(|(member, field)| {
                 let (name, ty) = (member_name(&member), &field.ty);
-                quote!(block.field::<#ty>(#name, ::std::mem::offset_of!(Self, #member));)
+                quote!(__block.field::<#ty>(#name, ::std::mem::offset_of!(Self, #member));)
             });
             quote!(#(#lines)*)
         }
@@ -123,8 +124,8 @@ fn lines(input: &DeriveInput) -> TokenStream {
                     // Where no variant carries data the number is known here.
                     return match data.variants.iter().all(|variant| variant.fields.is_empty()) {
                         true => quote! {
-                            let number = Self::#ident as ::core::primitive::i128;
-                            block.fact(&::std::format!("{} = {}", #name, number));
+                            let __number = Self::#ident as ::core::primitive::i128;
+                            __block.fact(&::std::format!("{} = {}", #name, __number));
                         },
                         false => numbered(&name, variant),
                     };
@@ -132,12 +133,12 @@ fn lines(input: &DeriveInput) -> TokenStream {
                 let head = numbered(&name, variant);
                 let parts = variant.fields.members().zip(&variant.fields).map(|(member, field)| {
                     let (part, ty) = (format!("{name}.{}", member_name(&member)), &field.ty);
-                    quote!(block.part::<#ty>(#part);)
+                    quote!(__block.part::<#ty>(#part);)
                 });
                 quote!(#head #(#parts)*)
             });
             quote! {
-                block.fact(#repr);
+                __block.fact(#repr);
                 #(#lines)*
             }
         }
@@ -148,9 +149,9 @@ fn lines(input: &DeriveInput) -> TokenStream {
 /// A variant of an enum that carries data: numbered by its place unless the source says otherwise.
 fn numbered(name: &str, variant: &syn::Variant) -> TokenStream {
     match &variant.discriminant {
-        None => quote!(block.fact(#name);),
+        None => quote!(__block.fact(#name);),
         Some((_, number)) => quote! {
-            block.fact(&::std::format!("{} = {}", #name, (#number) as ::core::primitive::i128));
+            __block.fact(&::std::format!("{} = {}", #name, (#number) as ::core::primitive::i128));
         },
     }
 }
@@ -179,10 +180,10 @@ fn law(input: &DeriveInput, fields: &[&Field], krate: &TokenStream) -> TokenStre
         let there = rename::at(ty, &input.generics, krate, &life);
         quote_spanned! {ty.span()=>
             #[allow(dead_code, clippy::all)]
-            fn field #impl_generics (field: *mut #there)
+            fn __field #impl_generics (__field: *mut #there)
                 -> *mut <#ty as #krate::Persist>::At<#life> #where_clause
             {
-                field
+                __field
             }
         }
     });

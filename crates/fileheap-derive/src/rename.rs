@@ -1,7 +1,7 @@
 //! The same type elsewhere: its lifetime and its parameters replaced.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
 use syn::{DeriveInput, Generics, Ident, Lifetime, Type, parse_quote};
 
@@ -11,7 +11,7 @@ pub fn spelt_out(ty: &Type, input: &DeriveInput) -> Type {
     impl VisitMut for Speller<'_> {
         fn visit_type_mut(&mut self, ty: &mut Type) {
             if matches!(ty, Type::Path(path) if path.path.is_ident("Self")) {
-                let (ident, (_, arguments, _)) = (&self.0.ident, self.0.generics.split_for_impl());
+                let (ident, arguments) = (&self.0.ident, own(&self.0.generics));
                 *ty = parse_quote!(#ident #arguments);
             } else {
                 visit_mut::visit_type_mut(self, ty);
@@ -56,7 +56,22 @@ impl VisitMut for Renamer<'_> {
     }
 }
 
-/// The arguments of the type itself at another lifetime: `<'x, T::At<'x>, N>`.
+/// A constant's name where a type of that name would be taken first.
+fn constant(ident: &Ident) -> TokenStream {
+    quote!({ #ident })
+}
+
+/// The arguments of the type itself: `<'h, T, { N }>`.
+pub fn own(generics: &Generics) -> TokenStream {
+    let arguments = generics.params.iter().map(|param| match param {
+        syn::GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
+        syn::GenericParam::Type(param) => param.ident.to_token_stream(),
+        syn::GenericParam::Const(param) => constant(&param.ident),
+    });
+    quote!(<#(#arguments),*>)
+}
+
+/// The arguments of the type itself at another lifetime: `<'x, T::At<'x>, { N }>`.
 pub fn arguments(generics: &Generics, krate: &TokenStream, to: &Lifetime) -> TokenStream {
     let arguments = generics.params.iter().map(|param| match param {
         syn::GenericParam::Lifetime(_) => quote!(#to),
@@ -64,10 +79,7 @@ pub fn arguments(generics: &Generics, krate: &TokenStream, to: &Lifetime) -> Tok
             let ident = &param.ident;
             quote!(<#ident as #krate::Persist>::At<#to>)
         }
-        syn::GenericParam::Const(param) => {
-            let ident = &param.ident;
-            quote!(#ident)
-        }
+        syn::GenericParam::Const(param) => constant(&param.ident),
     });
     quote!(<#(#arguments),*>)
 }

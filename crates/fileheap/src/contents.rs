@@ -1,6 +1,7 @@
 //! The collections as programs name them, made by an `Alloc`, and their shapes.
 
 use std::alloc::Layout;
+use std::hash::Hash;
 use std::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError, Allocator, Global};
@@ -42,6 +43,21 @@ impl<'x> Alloc<'x> {
         BTreeSet::new_in(self.here())
     }
 
+    /// An ordered map of what an iterator yields; of entries with equal keys the last one.
+    #[must_use]
+    pub fn btree_map_from<K: Ord, V>(
+        self,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> BTreeMap<'x, K, V> {
+        BTreeMap::from_iter_in(entries, self.here())
+    }
+
+    /// An ordered set of what an iterator yields.
+    #[must_use]
+    pub fn btree_set_from<T: Ord>(self, values: impl IntoIterator<Item = T>) -> BTreeSet<'x, T> {
+        BTreeSet::from_iter_in(values, self.here())
+    }
+
     /// An empty hash map with a seed of its own.
     #[must_use]
     pub fn hash_map<K, V>(self) -> HashMap<'x, K, V> {
@@ -54,10 +70,34 @@ impl<'x> Alloc<'x> {
         HashSet::new_in(self.here())
     }
 
+    /// A hash map of what an iterator yields; of entries with equal keys the last one.
+    #[must_use]
+    pub fn hash_map_from<K: Eq + Hash, V>(
+        self,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> HashMap<'x, K, V> {
+        HashMap::from_iter_in(entries, self.here())
+    }
+
+    /// A hash set of what an iterator yields.
+    #[must_use]
+    pub fn hash_set_from<T: Eq + Hash>(
+        self,
+        values: impl IntoIterator<Item = T>,
+    ) -> HashSet<'x, T> {
+        HashSet::from_iter_in(values, self.here())
+    }
+
     /// An empty queue.
     #[must_use]
     pub fn deque<T>(self) -> VecDeque<'x, T> {
         VecDeque::new_in(self.here())
+    }
+
+    /// A queue of what an iterator yields.
+    #[must_use]
+    pub fn deque_from<T>(self, elements: impl IntoIterator<Item = T>) -> VecDeque<'x, T> {
+        VecDeque::from_iter_in(elements, self.here())
     }
 
     /// A string with this text.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fileheap_core::{Error, ErrorKind, Result, WriteTxn};
 
-use crate::space::Space;
+use crate::space::{Space, enter_stray, leave_stray};
 
 thread_local! {
     /// Has no destructor, so that it answers while other thread-locals are dropped.
@@ -82,6 +82,7 @@ impl Current {
         // SAFETY: made by Box in `begin`; ours alone, as promised.
         let ended = unsafe { Box::from_raw(current.as_ptr()) };
         for (stray, layout) in ended.strays.take() {
+            leave_stray(stray.as_ptr() as usize);
             // SAFETY: from `stray` with this layout, and not used any more, as promised.
             unsafe { System.dealloc(stray.as_ptr(), layout) };
         }
@@ -116,6 +117,15 @@ impl Current {
     #[inline]
     pub(crate) fn may_hold(&self, address: usize) -> bool {
         address.wrapping_sub(self.base + 1) < self.bytes
+    }
+
+    /// Whether this address is in memory of the process that stands in for the heap's.
+    #[cold]
+    pub(crate) fn has_stray(&self, address: usize) -> bool {
+        let is_in = |&(stray, layout): &(NonNull<u8>, Layout)| {
+            address.wrapping_sub(stray.as_ptr() as usize) <= layout.size()
+        };
+        self.strays.borrow().iter().any(is_in)
     }
 
     /// From now on the transaction can only abort.
@@ -166,6 +176,7 @@ impl Current {
         // SAFETY: who asks for nothing does not come here.
         let memory = unsafe { System.alloc(layout) };
         let Some(memory) = NonNull::new(memory) else { std::alloc::handle_alloc_error(layout) };
+        enter_stray(memory.as_ptr() as usize, layout.size());
         self.strays.borrow_mut().push((memory, layout));
         memory
     }

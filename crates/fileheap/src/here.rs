@@ -32,6 +32,7 @@ impl Here<'_> {
         let here = std::ptr::from_ref(self) as usize;
         match current() {
             Some(current) if current.may_hold(here) || !is_in_a_heap(here) => current,
+            Some(current) if current.has_stray(here) => current,
             Some(current) => foreign(current),
             None => unguarded(),
         }

@@ -39,8 +39,8 @@
 //! What owns memory of the file carries the lifetime `'h` of the access that it was got by. The
 //! compiler sees to it that it does not outlive the transaction, leave its thread, or come into
 //! another heap. Whatever needs memory takes an [`Alloc`], which guards and closures give:
-//! `alloc.vec()`, `alloc.boxed(value)`. Cloning a container allocates, too: it panics outside of a
-//! transaction, and where it would mix two heaps.
+//! `alloc.vec()`, `alloc.boxed(value)`, `alloc.btree_map_from(entries)`. Cloning a container
+//! allocates, too: it panics outside of a transaction, and where it would mix two heaps.
 //!
 //! | what happens | what follows |
 //! |---|---|

@@ -1,7 +1,8 @@
 //! `Persist`: what may live in a file, and the law that it keeps.
 
 use std::cmp::Reverse;
-use std::num::Wrapping;
+use std::num::{Saturating, Wrapping};
+use std::ops::Range;
 
 use crate::shape::Book;
 
@@ -166,7 +167,25 @@ macro_rules! transparent {
         }
     )*};
 }
-transparent!(Wrapping, Reverse);
+transparent!(Wrapping, Saturating, Reverse);
+
+// SAFETY: two fields, whose offsets are told.
+unsafe impl<T: Persist> Persist for Range<T> {
+    type At<'x> = Range<T::At<'x>>;
+    const ANYWHERE: bool = T::ANYWHERE;
+
+    fn name() -> String {
+        format!("Range<{}>", T::name())
+    }
+
+    fn define(book: &mut Book) {
+        book.define::<Self>(1, |block| {
+            block.field::<T>("start", std::mem::offset_of!(Self, start));
+            block.field::<T>("end", std::mem::offset_of!(Self, end));
+        });
+        T::define(book);
+    }
+}
 
 // SAFETY: elements one after another.
 unsafe impl<T: Persist, const N: usize> Persist for [T; N] {

@@ -121,7 +121,10 @@ impl<'x> Alloc<'x> {
         let txn = current.txn();
         let (offset, cell, value) = if is_apart::<T>() {
             let (offset, cell) = roots::store::<()>(txn, HEAD_BYTES, ()).map_err(placed)?;
-            (offset, cell, roots::store::<T>(txn, 0, value).map_err(placed)?.0)
+            match roots::store::<T>(txn, 0, value) {
+                Ok((value, _)) => (offset, cell, value),
+                Err(error) => return Err(placed(txn.free(cell).err().unwrap_or(error))),
+            }
         } else {
             let (offset, cell) = roots::store::<T>(txn, HEAD_BYTES, value).map_err(placed)?;
             (offset, cell, offset)

@@ -160,6 +160,11 @@ pub(crate) fn bind<T: Persist>(current: &Current, name: &str, value: T::At<'_>) 
     let root = Root { kind: KIND_VALUE, fingerprint: shape.fingerprint, offset, bytes };
     // SAFETY: as above.
     let bound = unsafe { current.with_txn(|txn| txn.catalog().names().bind(name, root)) };
+    if bound.is_err() {
+        // SAFETY: just stored there, and nobody was told. Who goes on has lost no memory.
+        drop(unsafe { current.txn().resolve(offset).cast::<T::At<'_>>().read() });
+        current.txn().free(offset).map_err(placed)?;
+    }
     bound.map_err(placed)
 }
 
@@ -203,5 +208,9 @@ fn keep_shape(txn: &mut WriteTxn, shape: &Shape) -> Result<()> {
     // SAFETY: just allocated, as long as the text.
     unsafe { txn.resolve(offset).copy_from_nonoverlapping(shape.text.as_ptr(), bytes as usize) };
     let root = Root { kind: KIND_SHAPE, fingerprint: shape.fingerprint, offset, bytes };
-    txn.catalog().names().bind(&name, root)
+    let bound = txn.catalog().names().bind(&name, root);
+    if bound.is_err() {
+        txn.free(offset)?;
+    }
+    bound
 }

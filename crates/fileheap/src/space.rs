@@ -13,7 +13,10 @@ pub(crate) struct Space {
 
 /// First and last address of every space that is open.
 static OPEN: RwLock<Vec<(usize, usize)>> = RwLock::new(Vec::new());
-/// All spaces that were ever open lie between these: what does not is in none of them.
+/// Memory of the process that stands in for that of a full heap: see `Current::stray`. Containers
+/// in it are that heap's, as other threads must be told that look through its guard.
+static STRAYS: RwLock<Vec<(usize, usize)>> = RwLock::new(Vec::new());
+/// All that was ever open or stray lies between these: what does not is in no heap.
 static LOWEST: AtomicUsize = AtomicUsize::new(usize::MAX);
 static HIGHEST: AtomicUsize = AtomicUsize::new(0);
 
@@ -39,6 +42,21 @@ impl Drop for Space {
     }
 }
 
+/// From now on this memory belongs to a heap.
+pub(crate) fn enter_stray(first: usize, bytes: usize) {
+    STRAYS.write().unwrap_or_else(PoisonError::into_inner).push((first, first + bytes));
+    LOWEST.fetch_min(first, Relaxed);
+    HIGHEST.fetch_max(first + bytes, Relaxed);
+}
+
+/// It does no more.
+pub(crate) fn leave_stray(first: usize) {
+    let mut strays = STRAYS.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = strays.iter().position(|stray| stray.0 == first) {
+        strays.swap_remove(at);
+    }
+}
+
 /// Whether an address belongs to an open heap. A field without size may stand behind the last
 /// byte of its container, never before the first: a space begins with pages that hold none.
 #[inline]
@@ -52,5 +70,7 @@ pub(crate) fn is_in_a_heap(address: usize) -> bool {
 #[cold]
 fn is_in_one_of_many(address: usize) -> bool {
     let open = OPEN.read().unwrap_or_else(PoisonError::into_inner);
+    let strays = STRAYS.read().unwrap_or_else(PoisonError::into_inner);
     open.iter().any(|&(first, end)| first < address && address <= end)
+        || strays.iter().any(|&(first, end)| first <= address && address <= end)
 }

@@ -86,6 +86,37 @@ fn threads_take_turns_and_share_what_they_read() {
 }
 
 #[test]
+fn threads_look_through_a_guard_whose_owner_copies() {
+    let scratch = Scratch::new("copies");
+    let heap = notes(&scratch, "a.heap");
+    let rel = heap.try_update(|root, alloc| {
+        root.lines.extend((0..500).map(|_| alloc.vec_from([7; 1000])));
+        alloc.put_named::<u64>("name", 3)?;
+        alloc.make::<u64>(4)
+    });
+    let (guard, rel) = (heap.write().unwrap(), rel.unwrap());
+    std::thread::scope(|scope| {
+        let guard = &guard;
+        let looks = scope.spawn(move || {
+            for _ in 0..500 {
+                assert_eq!(guard.named::<u64>("name").unwrap(), Some(&3));
+                assert_eq!((rel.get(guard).unwrap(), guard.peek().lines.len()), (&4, 501));
+            }
+            assert!(panics(|| drop(guard.peek().lines[7].clone())).contains("no write guard"));
+            assert!(!fileheap::is_writing());
+        });
+        // Copies grow the heap meanwhile.
+        let mut copies = std::vec::Vec::new();
+        while !looks.is_finished() {
+            copies.truncate(50);
+            copies.push(guard.peek().lines.clone());
+        }
+    });
+    guard.commit().unwrap();
+    clean(&heap);
+}
+
+#[test]
 fn a_leaked_guard_blocks_and_its_changes_never_come() {
     if let Some((_, dir)) = role() {
         let heap = Heap::<Notes>::open(dir.join("a.heap")).unwrap();

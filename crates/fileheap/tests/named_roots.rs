@@ -70,3 +70,19 @@ fn names_that_cannot_be() {
     refused(put("twice"), ErrorKind::AlreadyExists, &["twice"]);
     assert_eq!(heap.read().unwrap().names().unwrap(), ["twice"]);
 }
+
+#[test]
+fn who_goes_on_after_a_refusal_has_lost_no_memory() {
+    let scratch = Scratch::new("refused-put");
+    let heap = Heap::<u64>::create(scratch.file("a.heap"), |_| 5).unwrap();
+    heap.try_update(|_, alloc| alloc.put_named::<Vec<u64>>("name", alloc.vec())).unwrap();
+    let before = heap.stat().unwrap().alloc.live_bytes;
+    heap.update(|_, alloc| {
+        for name in ["name", ":x", "", "\0"] {
+            assert!(alloc.put_named::<Vec<u64>>(name, alloc.vec_from(0..1000)).is_err(), "{name}");
+        }
+    })
+    .unwrap();
+    assert_eq!(heap.stat().unwrap().alloc.live_bytes, before);
+    clean(&heap);
+}

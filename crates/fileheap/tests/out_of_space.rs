@@ -251,3 +251,38 @@ fn what_allocates_while_unwinding_gets_other_memory_and_nobody_aborts() {
     clean(&heap);
     heap.update(|root, _| root.filler.push(1)).unwrap();
 }
+
+/// Grows its heap's root while unwinding, then lets a thread that writes elsewhere look at it.
+struct Exhibitor<'a>(fileheap::Write<Everything<'static>>, &'a Heap<Everything<'static>>);
+
+impl Drop for Exhibitor<'_> {
+    fn drop(&mut self) {
+        let (root, alloc) = self.0.split();
+        root.vec.extend((0..1_000_000).map(|_| alloc.vec()));
+        let (own, last) = (root.vec[0].clone(), root.vec.len() - 1);
+        root.vec[last] = own;
+        let (guard, other) = (&self.0, self.1);
+        let looks = || {
+            // Else it would outlive the memory that the other heap's abort takes.
+            let text = panics(|| {
+                other.update(|_, _| drop(guard.peek().vec[last].clone())).unwrap();
+            });
+            assert!(text.contains("another heap"), "{text}");
+        };
+        std::thread::scope(|scope| scope.spawn(looks).join().unwrap());
+    }
+}
+
+#[test]
+fn other_memory_is_the_heaps_to_other_threads_too() {
+    let scratch = Scratch::new("stray");
+    let heap = small(&scratch);
+    let other = Heap::<Everything>::create(scratch.file("other.heap"), empty).unwrap();
+    let text = panics(|| {
+        let _exhibitor = Exhibitor(heap.write().unwrap(), &other);
+        panic!("on purpose");
+    });
+    assert_eq!(text, "on purpose");
+    clean(&heap);
+    heap.update(|root, alloc| root.vec.push(alloc.vec())).unwrap();
+}

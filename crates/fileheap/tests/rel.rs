@@ -171,3 +171,36 @@ fn values_in_what_a_large_allocation_left_are_gone_with_their_transaction() {
     let read = heap.read().unwrap();
     assert!(made.iter().all(|rel| rel.get(&read).is_err()));
 }
+
+/// Values of all sizes, in pages old and new: after an abort none is found, whatever comes to lie
+/// where it was.
+#[test]
+fn pointers_of_an_aborted_transaction_lead_nowhere() {
+    let scratch = Scratch::new("aborted");
+    let heap = Heap::<Vec<u8>>::create(scratch.file("a.heap"), |alloc| alloc.vec()).unwrap();
+    for round in 0..3 {
+        let mut guard = heap.write().unwrap();
+        let alloc = guard.split().1;
+        let one = std::vec::Vec::from_iter((0..3000).map(|_| alloc.make::<u64>(1).unwrap()));
+        let two = [(); 500].map(|()| alloc.make::<[u8; 900]>([2; 900]).unwrap());
+        let three = [(); 60].map(|()| alloc.make::<[u8; 70_000]>([3; 70_000]).unwrap());
+        let four = [(); 5].map(|()| alloc.make::<[u8; 1_000_000]>([4; 1_000_000]).unwrap());
+        if round == 1 {
+            // Carried into the file half way, as part of nothing.
+            std::mem::forget(alloc.vec_from(std::iter::repeat_n(7_u8, 64 << 20)));
+        }
+        guard.abort().unwrap();
+        if round == 2 {
+            heap.update(|root, alloc| *root = alloc.vec_with_capacity(100 << 20)).unwrap();
+        }
+        let read = heap.read().unwrap();
+        assert!(one.iter().all(|rel| rel.get(&read).is_err()), "{round}");
+        assert!(two.iter().all(|rel| rel.get(&read).is_err()), "{round}");
+        assert!(three.iter().all(|rel| rel.get(&read).is_err()), "{round}");
+        assert!(four.iter().all(|rel| rel.get(&read).is_err()), "{round}");
+        drop(read);
+        let mut guard = heap.write().unwrap();
+        assert!(two.iter().all(|rel| rel.get_mut(&mut guard).is_err()), "{round}");
+    }
+    clean(&heap);
+}

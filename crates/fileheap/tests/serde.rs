@@ -69,6 +69,7 @@ fn data_that_does_not_fit_is_refused() {
         (r#"{"name":7,"colour":null,"at":[1,2]}"#, "expected a string"),
         (r#"{"name":"a","colour":"Blue","at":[1,2]}"#, "unknown variant `Blue`"),
         (r#"{"name":"a","colour":null,"at":[1]}"#, "expected a tuple of 2"),
+        (r#"["a",null]"#, "missing field `at`"),
     ];
     for (json, expected) in cases {
         heap.update(|root, alloc| {
@@ -86,4 +87,19 @@ fn data_that_does_not_fit_is_refused() {
         .unwrap();
     }
     clean(&heap);
+}
+
+/// As formats do that have no names.
+#[test]
+fn fields_may_come_in_their_order() {
+    let scratch = Scratch::new("serde-3");
+    let heap = Heap::<Option<Item>>::create(scratch.file("a.heap"), |_| None).unwrap();
+    heap.update(|root, alloc| {
+        let mut from = serde_json::Deserializer::from_str(r#"["a","Red",[1,2]]"#);
+        *root = Some(alloc.deserialize(&mut from).unwrap());
+    })
+    .unwrap();
+    let read = heap.read().unwrap();
+    let item = read.as_ref().unwrap();
+    assert_eq!((item.name.as_str(), item.colour, item.at), ("a", Some(Colour::Red), (1, 2.0)));
 }

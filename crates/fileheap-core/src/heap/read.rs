@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Shared;
 use crate::Result;
@@ -79,8 +80,9 @@ pub(super) unsafe fn memory(shared: &Shared) -> Memory<'_> {
     // SAFETY: the header page is mapped since the first begin; passed on to our caller.
     unsafe {
         let header = base.add(HEADER_OFFSET as usize).cast::<Header>();
-        let used = (*header).page_count.saturating_mul(crate::format::PAGE_BYTES);
-        Memory::new(base, used.min(mapped))
+        // Atomic, as where it is stored: another thread of the writer may be allocating.
+        let count = AtomicU64::from_ptr(&raw mut (*header).page_count).load(Relaxed);
+        Memory::new(base, count.saturating_mul(crate::format::PAGE_BYTES).min(mapped))
     }
 }
 

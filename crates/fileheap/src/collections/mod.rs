@@ -6,6 +6,8 @@ pub mod hash;
 mod layout;
 pub mod string;
 #[cfg(test)]
-mod string_tests;
-#[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod variance;
+#[cfg(test)]
+mod vec_tests;

@@ -33,7 +33,8 @@ pub fn field_seed<'h, T>(alloc: Alloc<'h>, _: &Option<T>) -> In<'h, T> {
 
 /// Implements [`DeserializeIn`](crate::serde::DeserializeIn) for a struct: its name, with the
 /// lifetime if it has one, and all its fields. Unknown fields are passed over, missing and doubled
-/// ones are errors. A plain type that is `Deserialize` is written with `plain` before it.
+/// ones are errors; in formats without names fields come in this order. A plain type that is
+/// `Deserialize` is written with `plain` before it.
 #[macro_export]
 macro_rules! deserialize_in {
     (plain $name:ty) => {
@@ -54,43 +55,64 @@ macro_rules! deserialize_in {
                 alloc: $crate::Alloc<'h>,
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                struct Fields<'h>($crate::Alloc<'h>);
-                impl<'h, 'de> ::serde::de::Visitor<'de> for Fields<'h> {
+                struct __Fields<'h>($crate::Alloc<'h>);
+                impl<'h, 'de> ::serde::de::Visitor<'de> for __Fields<'h> {
                     type Value = $crate::deserialize_in!(@type $name 'h $($life)?);
                     fn expecting(
                         &self,
                         f: &mut ::core::fmt::Formatter<'_>,
                     ) -> ::core::fmt::Result {
-                        f.write_str(concat!("struct ", stringify!($name)))
+                        f.write_str(::core::concat!("struct ", ::core::stringify!($name)))
+                    }
+                    fn visit_seq<S: ::serde::de::SeqAccess<'de>>(
+                        self,
+                        mut parts: S,
+                    ) -> ::core::result::Result<Self::Value, S::Error> {
+                        $(let mut $field = ::core::option::Option::None;)+
+                        $(
+                            let seed = $crate::serde::field_seed(self.0, &$field);
+                            $field = parts.next_element_seed(seed)?;
+                        )+
+                        $crate::deserialize_in!(@whole $name S $($field)+)
                     }
                     fn visit_map<M: ::serde::de::MapAccess<'de>>(
                         self,
                         mut map: M,
                     ) -> ::core::result::Result<Self::Value, M::Error> {
-                        use ::serde::de::Error;
+                        use ::serde::de::Error as _;
                         $(let mut $field = ::core::option::Option::None;)+
-                        while let Some(name) = map.next_key::<$crate::serde::Field>()? {
+                        type __Name = $crate::serde::Field;
+                        while let ::core::option::Option::Some(name) = map.next_key::<__Name>()? {
                             match name.0.as_str() {
-                                $(stringify!($field) => {
+                                $(::core::stringify!($field) => {
                                     if $field.is_some() {
-                                        return Err(M::Error::duplicate_field(stringify!($field)));
+                                        let name = ::core::stringify!($field);
+                                        let error = M::Error::duplicate_field(name);
+                                        ::core::result::Result::Err(error)?
                                     }
                                     let seed = $crate::serde::field_seed(self.0, &$field);
-                                    $field = Some(map.next_value_seed(seed)?);
+                                    let value = map.next_value_seed(seed)?;
+                                    $field = ::core::option::Option::Some(value);
                                 })+
                                 _ => { map.next_value::<::serde::de::IgnoredAny>()?; }
                             }
                         }
-                        Ok($name {
-                            $($field: $field
-                                .ok_or_else(|| M::Error::missing_field(stringify!($field)))?,)+
-                        })
+                        $crate::deserialize_in!(@whole $name M $($field)+)
                     }
                 }
-                const FIELDS: &[&str] = &[$(stringify!($field)),+];
-                deserializer.deserialize_struct(stringify!($name), FIELDS, Fields(alloc))
+                const __FIELDS: &[&::core::primitive::str] = &[$(::core::stringify!($field)),+];
+                let name = ::core::stringify!($name);
+                deserializer.deserialize_struct(name, __FIELDS, __Fields(alloc))
             }
         }
+    };
+    (@whole $name:ident $access:ident $($field:ident)+) => {
+        ::core::result::Result::Ok($name {
+            $($field: $field.ok_or_else(|| {
+                let name = ::core::stringify!($field);
+                <$access::Error as ::serde::de::Error>::missing_field(name)
+            })?,)+
+        })
     };
     (@type $name:ident $h:lifetime) => { $name };
     (@type $name:ident $h:lifetime $life:lifetime) => { $name<$h> };

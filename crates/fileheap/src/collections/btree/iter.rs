@@ -59,9 +59,10 @@ impl<K, V> Span<K, V> {
     }
 }
 
-/// One iterator: its fields, what an item is made of, and whether its length is known.
+/// One iterator: its fields, what an item is made of, whether its length is known, and which one
+/// shows what is left in it.
 macro_rules! iterator {
-    ($(#[$doc:meta])* $name:ident: $item:ty, $mutable:tt, $len:tt,
+    ($(#[$doc:meta])* $name:ident: $item:ty, $mutable:tt, $len:tt, $twin:ident,
      |$key:ident, $value:ident| $make:expr) => {
         $(#[$doc])*
         pub struct $name<'a, K, V> {
@@ -93,8 +94,14 @@ macro_rules! iterator {
             }
         }
         impl<K, V> FusedIterator for $name<'_, K, V> {}
+        impl<K, V> Default for $name<'_, K, V> {
+            /// One over nothing.
+            fn default() -> Self {
+                $name { span: Span(None), len: 0, borrows: PhantomData }
+            }
+        }
         iterator!(@exact $len $name);
-        iterator!(@clone $mutable $name);
+        iterator!(@clone $mutable $name $twin);
     };
     (@borrow shared) => { (&'a K, &'a V) };
     (@borrow mutable) => { (&'a K, &'a mut V) };
@@ -108,13 +115,13 @@ macro_rules! iterator {
         impl<K, V> ExactSizeIterator for $name<'_, K, V> {}
     };
     (@exact unknown $name:ident) => {};
-    (@clone shared $name:ident) => {
+    (@clone shared $name:ident $twin:ident) => {
         impl<K, V> Clone for $name<'_, K, V> {
             fn clone(&self) -> Self {
                 $name { span: self.span.clone(), len: self.len, borrows: PhantomData }
             }
         }
-        impl<'a, K: fmt::Debug, V: fmt::Debug> fmt::Debug for $name<'a, K, V>
+        impl<'a, K, V> fmt::Debug for $name<'a, K, V>
         where
             Self: Iterator<Item: fmt::Debug>,
         {
@@ -123,30 +130,41 @@ macro_rules! iterator {
             }
         }
     };
-    (@clone mutable $name:ident) => {};
+    (@clone mutable $name:ident $twin:ident) => {
+        impl<'a, K, V> fmt::Debug for $name<'a, K, V>
+        where
+            $twin<'a, K, V>: fmt::Debug,
+        {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                // What is left, looked at while this is borrowed and gives nothing.
+                let span = self.span.clone();
+                $twin { span, len: self.len, borrows: PhantomData }.fmt(f)
+            }
+        }
+    };
 }
 
 iterator!(
     /// Entries in order.
-    Iter: (&'a K, &'a V), shared, known, |key, value| (&*key, &*value));
+    Iter: (&'a K, &'a V), shared, known, Iter, |key, value| (&*key, &*value));
 iterator!(
     /// Entries in order, the values to be changed.
-    IterMut: (&'a K, &'a mut V), mutable, known, |key, value| (&*key, &mut *value));
+    IterMut: (&'a K, &'a mut V), mutable, known, Iter, |key, value| (&*key, &mut *value));
 iterator!(
     /// Keys in order.
-    Keys: &'a K, shared, known, |key, _value| &*key);
+    Keys: &'a K, shared, known, Keys, |key, _value| &*key);
 iterator!(
     /// Values in the order of their keys.
-    Values: &'a V, shared, known, |_key, value| &*value);
+    Values: &'a V, shared, known, Values, |_key, value| &*value);
 iterator!(
     /// Values in the order of their keys, to be changed.
-    ValuesMut: &'a mut V, mutable, known, |_key, value| &mut *value);
+    ValuesMut: &'a mut V, mutable, known, Values, |_key, value| &mut *value);
 iterator!(
     /// A range's entries in order.
-    Range: (&'a K, &'a V), shared, unknown, |key, value| (&*key, &*value));
+    Range: (&'a K, &'a V), shared, unknown, Range, |key, value| (&*key, &*value));
 iterator!(
     /// A range's entries in order, the values to be changed.
-    RangeMut: (&'a K, &'a mut V), mutable, unknown, |key, value| (&*key, &mut *value));
+    RangeMut: (&'a K, &'a mut V), mutable, unknown, Range, |key, value| (&*key, &mut *value));
 
 impl<K, V, A: Allocator> BTreeMap<K, V, A> {
     /// Entries in order.

@@ -16,6 +16,7 @@
 //! few entries after appending.
 
 mod entry;
+mod extract;
 mod insert;
 mod into_iter;
 mod iter;
@@ -33,6 +34,7 @@ mod whole;
 /// The ordered map's companions.
 pub mod map_types {
     pub use super::entry::{Entry, OccupiedEntry, VacantEntry};
+    pub use super::extract::ExtractIf;
     pub use super::into_iter::{IntoIter, IntoKeys, IntoValues};
     pub use super::iter::{Iter, IterMut, Keys, Range, RangeMut, Values, ValuesMut};
 }

@@ -19,8 +19,9 @@ pub(super) const LOW: usize = CAPACITY / 3;
 /// A node without children, and the first part of one that has some.
 #[repr(C)]
 pub(super) struct Leaf<K, V> {
-    /// The internal node above; null in the root.
-    parent: *mut Internal<K, V>,
+    /// The internal node above; none for the root. A `*mut` here would make maps invariant, which
+    /// those of the standard library are not.
+    parent: Option<NonNull<Internal<K, V>>>,
     /// Which child of `parent` this is.
     index: u16,
     /// Initialized keys and values.
@@ -68,7 +69,7 @@ impl<K, V> Node<K, V> {
         let node = memory.cast::<Leaf<K, V>>();
         // SAFETY: fresh memory of a node's layout; what is not set here may be uninitialized.
         unsafe {
-            (&raw mut (*node.as_ptr()).parent).write(ptr::null_mut());
+            (&raw mut (*node.as_ptr()).parent).write(None);
             (&raw mut (*node.as_ptr()).index).write(0);
             (&raw mut (*node.as_ptr()).len).write(0);
         }
@@ -100,13 +101,13 @@ impl<K, V> Node<K, V> {
     pub(super) unsafe fn parent(self) -> Option<(Self, usize)> {
         // SAFETY: the node is alive.
         let (parent, index) = unsafe { ((*self.leaf()).parent, (*self.leaf()).index) };
-        NonNull::new(parent).map(|parent| (Node(parent.cast()), index as usize))
+        parent.map(|parent| (Node(parent.cast()), index as usize))
     }
 
     pub(super) unsafe fn set_parent(self, parent: Option<(Self, usize)>) {
         let (parent, index) = match parent {
-            Some((parent, index)) => (parent.leaf().cast(), index),
-            None => (ptr::null_mut(), 0),
+            Some((parent, index)) => (Some(parent.0.cast()), index),
+            None => (None, 0),
         };
         // SAFETY: the node is alive.
         unsafe {

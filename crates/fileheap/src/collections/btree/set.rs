@@ -169,6 +169,16 @@ impl<T, A: Allocator> BTreeSet<T, A> {
         BTreeSet { map: self.map.split_off(value) }
     }
 
+    /// Takes out, one after another, the values in a range for which `chooses` says so.
+    pub fn extract_if<R, F>(&mut self, range: R, mut chooses: F) -> impl Iterator<Item = T>
+    where
+        T: Ord,
+        R: RangeBounds<T>,
+        F: FnMut(&T) -> bool,
+    {
+        self.map.extract_if(range, move |value, ()| chooses(value)).map(|entry| entry.0)
+    }
+
     /// Values in order.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter(self.map.keys())

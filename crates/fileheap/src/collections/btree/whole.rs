@@ -37,6 +37,15 @@ impl<K, V, A: Allocator> BTreeMap<K, V, A> {
     where
         K: Borrow<Q>,
     {
+        let start = self.start_of(range);
+        Span::new(start.zip(self.gap(range.end_bound(), true)))
+    }
+
+    /// The gap where a range starts. Panics if that is behind its end.
+    pub(super) fn start_of<Q: Ord + ?Sized>(&self, range: &impl RangeBounds<Q>) -> Option<Gap<K, V>>
+    where
+        K: Borrow<Q>,
+    {
         use Bound::{Excluded, Included};
         match (range.start_bound(), range.end_bound()) {
             (Excluded(start), Excluded(end)) if start == end => {
@@ -47,9 +56,7 @@ impl<K, V, A: Allocator> BTreeMap<K, V, A> {
             }
             _ => {}
         }
-        let (start, end) =
-            (self.gap(range.start_bound(), false), self.gap(range.end_bound(), true));
-        Span::new(start.zip(end))
+        self.gap(range.start_bound(), false)
     }
 
     /// The entries with keys in a range. Panics if it starts behind its end, as std's does.

@@ -47,6 +47,16 @@ impl<T, A: Allocator> VecDeque<T, A> {
         self.truncate(0);
     }
 
+    /// Removes the first element if `is_wanted` says so.
+    pub fn pop_front_if(&mut self, is_wanted: impl FnOnce(&mut T) -> bool) -> Option<T> {
+        if is_wanted(self.front_mut()?) { self.pop_front() } else { None }
+    }
+
+    /// Removes the last element if `is_wanted` says so.
+    pub fn pop_back_if(&mut self, is_wanted: impl FnOnce(&mut T) -> bool) -> Option<T> {
+        if is_wanted(self.back_mut()?) { self.pop_back() } else { None }
+    }
+
     /// Exchanges two elements. Panics where there are none.
     pub fn swap(&mut self, a: usize, b: usize) {
         assert!(a < self.len && b < self.len, "no element to swap");

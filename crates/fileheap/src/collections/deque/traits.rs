@@ -36,10 +36,23 @@ impl<T: PartialEq, A: Allocator, B: Allocator> PartialEq<VecDeque<T, B>> for Vec
     }
 }
 
-impl<T: PartialEq, A: Allocator> PartialEq<[T]> for VecDeque<T, A> {
-    fn eq(&self, other: &[T]) -> bool {
-        self.len() == other.len() && self.iter().eq(other)
-    }
+/// Comparisons with elements in a row.
+macro_rules! equal {
+    ($([$($generics:tt)*] $other:ty;)*) => {$(
+        impl<T: PartialEq, A: Allocator, $($generics)*> PartialEq<$other> for VecDeque<T, A> {
+            fn eq(&self, other: &$other) -> bool {
+                self.len() == other.len() && self.iter().eq(other.iter())
+            }
+        }
+    )*};
+}
+equal! {
+    [] [T];
+    [] &[T];
+    [] &mut [T];
+    [const N: usize] [T; N];
+    [const N: usize] &[T; N];
+    [B: Allocator] Vec<T, B>;
 }
 
 impl<T: Eq, A: Allocator> Eq for VecDeque<T, A> {}
@@ -94,6 +107,14 @@ impl<T, A: Allocator + Clone> From<Vec<T, A>> for VecDeque<T, A> {
     fn from(vec: Vec<T, A>) -> Self {
         let alloc = vec.allocator().clone();
         Self::from_iter_in(vec, alloc)
+    }
+}
+
+impl<T, A: Allocator + Clone> From<VecDeque<T, A>> for Vec<T, A> {
+    fn from(queue: VecDeque<T, A>) -> Self {
+        let mut vec = Vec::with_capacity_in(queue.len(), queue.allocator().clone());
+        vec.extend(queue);
+        vec
     }
 }
 

@@ -13,7 +13,8 @@ use hashbrown::{HashMap as Table, TryReserveError};
 use super::seed::Seed;
 use crate::collections::layout::Probe;
 
-/// The place of a key, with or without an entry.
+/// The place of a key, with or without an entry: hashbrown's, whose `insert` is what std calls
+/// `insert_entry`.
 pub type Entry<'a, K, V, A> = hashbrown::hash_map::Entry<'a, K, V, Seed, A>;
 /// Entries by value.
 pub type IntoIter<K, V, A> = hashbrown::hash_map::IntoIter<K, V, A>;
@@ -168,6 +169,16 @@ impl<K, V, A: Allocator> HashMap<K, V, A> {
         }
     }
 
+    /// Takes out, one after another, the entries for which `chooses` says so. What the iterator has
+    /// not come to when it is dropped stays.
+    pub fn extract_if<F>(&mut self, chooses: F) -> impl FusedIterator<Item = (K, V)>
+    where
+        F: FnMut(&K, &mut V) -> bool,
+    {
+        let table = (!self.is_empty()).then_some(&mut self.table);
+        table.map(|table| table.extract_if(chooses)).into_iter().flatten()
+    }
+
     /// What the words of a map are, found by looking at a real one, if its allocator has no size;
     /// what entries look like, and how this program hashes. The size of a table of 16 tells how
     /// many control bytes the processor looks at together.
@@ -215,6 +226,22 @@ impl<K: Eq + Hash, V, A: Allocator> HashMap<K, V, A> {
     /// Gives back what place there is too much.
     pub fn shrink_to_fit(&mut self) {
         self.awake().shrink_to_fit();
+    }
+
+    /// Gives back place, but for so many entries.
+    pub fn shrink_to(&mut self, capacity: usize) {
+        self.awake().shrink_to(capacity);
+    }
+
+    /// The values of several keys at once, to be changed. Panics if two keys are the same.
+    pub fn get_disjoint_mut<Q: Eq + Hash + ?Sized, const N: usize>(
+        &mut self,
+        keys: [&Q; N],
+    ) -> [Option<&mut V>; N]
+    where
+        K: Borrow<Q>,
+    {
+        if self.is_empty() { [const { None }; N] } else { self.table.get_disjoint_mut(keys) }
     }
 
     /// The value of this key.

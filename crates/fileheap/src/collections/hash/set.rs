@@ -3,9 +3,11 @@
 use core::borrow::Borrow;
 use core::fmt;
 use core::hash::Hash;
+use core::iter::FusedIterator;
 use core::ops::{BitAnd, BitOr, BitXor, Sub};
 
 use allocator_api2::alloc::{Allocator, Global};
+use hashbrown::TryReserveError;
 
 use super::map::{self, HashMap};
 use super::seed::Seed;
@@ -27,6 +29,8 @@ impl<T, A: Allocator> Iterator for Drain<'_, T, A> {
         self.0.size_hint()
     }
 }
+impl<T, A: Allocator> ExactSizeIterator for Drain<'_, T, A> {}
+impl<T, A: Allocator> FusedIterator for Drain<'_, T, A> {}
 
 /// A hash set, as `std::collections::HashSet`. Its hashes are the same in every process.
 ///
@@ -119,6 +123,15 @@ impl<T, A: Allocator> HashSet<T, A> {
         self.map.retain(|value, ()| keep(value));
     }
 
+    /// Takes out, one after another, the values for which `chooses` says so. What the iterator has
+    /// not come to when it is dropped stays.
+    pub fn extract_if<F>(&mut self, mut chooses: F) -> impl FusedIterator<Item = T>
+    where
+        F: FnMut(&T) -> bool,
+    {
+        self.map.extract_if(move |value, ()| chooses(value)).map(|entry| entry.0)
+    }
+
     /// What the words of a set are: those of a map without values.
     pub fn layout() -> String {
         format!("HashSet over {}", HashMap::<T, (), A>::layout())
@@ -129,6 +142,16 @@ impl<T: Eq + Hash, A: Allocator> HashSet<T, A> {
     /// Makes place for so many values more.
     pub fn reserve(&mut self, additional: usize) {
         self.map.reserve(additional);
+    }
+
+    /// Makes place for so many values more, if the allocator says that it can.
+    pub fn try_reserve(&mut self, additional: usize) -> Result<(), TryReserveError> {
+        self.map.try_reserve(additional)
+    }
+
+    /// Gives back place, but for so many values.
+    pub fn shrink_to(&mut self, capacity: usize) {
+        self.map.shrink_to(capacity);
     }
 
     /// Gives back what place there is too much.

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::string::String as Plain;
 
-use super::string::String;
-use super::testing::{Budget, Rng, at_every_allocation, effort};
+use super::String;
+use crate::collections::testing::{Budget, Rng, at_every_allocation, effort};
 
 const TEXTS: [&str; 6] = ["", "a", "heap", "Höhe", "日本", "🦀 and more"];
 

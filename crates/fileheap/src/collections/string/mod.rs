@@ -1,10 +1,11 @@
 //! A string in memory of any allocator: UTF-8 in a vector of bytes.
 
-use core::borrow::{Borrow, BorrowMut};
-use core::cmp::Ordering;
+#[cfg(test)]
+mod tests;
+mod traits;
+
 use core::fmt;
-use core::hash::{Hash, Hasher};
-use core::ops::{Add, AddAssign, Bound, Deref, DerefMut, RangeBounds};
+use core::ops::{Bound, RangeBounds};
 use core::str::{self, Utf8Error};
 
 use allocator_api2::alloc::{Allocator, Global};
@@ -117,6 +118,15 @@ impl<A: Allocator> String<A> {
         self.bytes
     }
 
+    /// The text for as long as its memory lasts; it is not freed before.
+    pub fn leak<'a>(self) -> &'a mut str
+    where
+        A: 'a,
+    {
+        // SAFETY: as in `as_str`.
+        unsafe { str::from_utf8_unchecked_mut(self.bytes.leak()) }
+    }
+
     /// Where the string's memory comes from.
     pub fn allocator(&self) -> &A {
         self.bytes.allocator()
@@ -142,6 +152,11 @@ impl<A: Allocator> String<A> {
         self.bytes.shrink_to_fit();
     }
 
+    /// Gives back place, but for so many bytes.
+    pub fn shrink_to(&mut self, capacity: usize) {
+        self.bytes.shrink_to(capacity);
+    }
+
     /// Appends a text.
     pub fn push_str(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
@@ -150,6 +165,12 @@ impl<A: Allocator> String<A> {
     /// Appends a character.
     pub fn push(&mut self, char: char) {
         self.push_str(char.encode_utf8(&mut [0; 4]));
+    }
+
+    /// Appends a copy of a range of itself. Panics if that begins or ends inside a character.
+    pub fn extend_from_within(&mut self, range: impl RangeBounds<usize>) {
+        let range = self.bounds(range);
+        self.bytes.extend_from_within(range);
     }
 
     /// Removes the last character.
@@ -252,153 +273,5 @@ impl<A: Allocator> String<A> {
         probe.find("len", &specimen, specimen.len());
         probe.find("capacity", &specimen, specimen.capacity());
         probe.text()
-    }
-}
-
-impl<A: Allocator> Deref for String<A> {
-    type Target = str;
-    fn deref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl<A: Allocator> DerefMut for String<A> {
-    fn deref_mut(&mut self) -> &mut str {
-        self.as_mut_str()
-    }
-}
-
-impl<A: Allocator + Clone> Clone for String<A> {
-    fn clone(&self) -> Self {
-        String::from_str_in(self, self.allocator().clone())
-    }
-}
-
-impl<A: Allocator> fmt::Debug for String<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-impl<A: Allocator> fmt::Display for String<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.as_str(), f)
-    }
-}
-
-impl<A: Allocator> fmt::Write for String<A> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push_str(text);
-        Ok(())
-    }
-}
-
-impl<A: Allocator> Hash for String<A> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
-
-impl<A: Allocator> Eq for String<A> {}
-impl<A: Allocator, B: Allocator> PartialEq<String<B>> for String<A> {
-    fn eq(&self, other: &String<B>) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-impl<A: Allocator, B: Allocator> PartialOrd<String<B>> for String<A> {
-    fn partial_cmp(&self, other: &String<B>) -> Option<Ordering> {
-        Some(self.as_str().cmp(other.as_str()))
-    }
-}
-impl<A: Allocator> Ord for String<A> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
-    }
-}
-
-/// Comparisons with other kinds of text, both ways.
-macro_rules! equal {
-    ($($other:ty),*) => {$(
-        impl<A: Allocator> PartialEq<$other> for String<A> {
-            fn eq(&self, other: &$other) -> bool {
-                self.as_str() == AsRef::<str>::as_ref(other)
-            }
-        }
-        impl<A: Allocator> PartialEq<String<A>> for $other {
-            fn eq(&self, other: &String<A>) -> bool {
-                AsRef::<str>::as_ref(self) == other.as_str()
-            }
-        }
-    )*};
-}
-equal!(str, &str, std::string::String, std::borrow::Cow<'_, str>);
-
-impl<A: Allocator> Borrow<str> for String<A> {
-    fn borrow(&self) -> &str {
-        self
-    }
-}
-impl<A: Allocator> BorrowMut<str> for String<A> {
-    fn borrow_mut(&mut self) -> &mut str {
-        self
-    }
-}
-
-/// What text is also seen as.
-macro_rules! as_ref {
-    ($($target:ty),*) => {$(
-        impl<A: Allocator> AsRef<$target> for String<A> {
-            fn as_ref(&self) -> &$target {
-                self.as_str().as_ref()
-            }
-        }
-    )*};
-}
-as_ref!(str, [u8], std::ffi::OsStr, std::path::Path);
-
-impl<A: Allocator> Extend<char> for String<A> {
-    fn extend<I: IntoIterator<Item = char>>(&mut self, chars: I) {
-        let chars = chars.into_iter();
-        self.reserve(chars.size_hint().0);
-        chars.for_each(|char| self.push(char));
-    }
-}
-impl<'a, A: Allocator> Extend<&'a char> for String<A> {
-    fn extend<I: IntoIterator<Item = &'a char>>(&mut self, chars: I) {
-        self.extend(chars.into_iter().copied());
-    }
-}
-impl<'a, A: Allocator> Extend<&'a str> for String<A> {
-    fn extend<I: IntoIterator<Item = &'a str>>(&mut self, texts: I) {
-        texts.into_iter().for_each(|text| self.push_str(text));
-    }
-}
-
-impl<A: Allocator> AddAssign<&str> for String<A> {
-    fn add_assign(&mut self, text: &str) {
-        self.push_str(text);
-    }
-}
-impl<A: Allocator> Add<&str> for String<A> {
-    type Output = Self;
-    fn add(mut self, text: &str) -> Self {
-        self.push_str(text);
-        self
-    }
-}
-
-impl Default for String {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-impl From<&str> for String {
-    fn from(text: &str) -> Self {
-        Self::from_str_in(text, Global)
-    }
-}
-impl FromIterator<char> for String {
-    fn from_iter<I: IntoIterator<Item = char>>(chars: I) -> Self {
-        Self::from_iter_in(chars, Global)
     }
 }
