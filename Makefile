@@ -55,7 +55,8 @@ r-tarball:
 r-valgrind:
 	@scripts/r-valgrind
 
-demo: setup
+demo:
+	@scripts/setup demo
 	@scripts/demo
 
 bench:
