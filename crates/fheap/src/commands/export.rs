@@ -36,10 +36,7 @@ impl Export {
             let text = "the file's name does not say which format it is to have";
             Error::new(ErrorKind::InvalidArgument, text).at(&self.file).advice("name a --format")
         })?;
-        if self.file.exists() && !self.force {
-            let error = Error::new(ErrorKind::AlreadyExists, "the file exists").at(&self.file);
-            return Err(error.advice("give another name, or --force"));
-        }
+        may_be_made(&self.file, self.force)?;
         let heap = open_to_read(&self.heap)?;
         let read = heap.begin_read()?;
         let found = target::find(&read, &self.what).map_err(|error| error.at(&self.heap))?;
@@ -50,6 +47,15 @@ impl Export {
         output.show(&value, |_| format!("{}: {}\n", self.file.display(), text::bytes(bytes)))?;
         Ok(Ending::Fine)
     }
+}
+
+/// Nothing that exists is given up for a result, unless that was said.
+pub fn may_be_made(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        let error = Error::new(ErrorKind::AlreadyExists, "the file exists").at(path);
+        return Err(error.advice("give another name, or --force"));
+    }
+    Ok(())
 }
 
 /// What stands before the number of the process in the name of a file that is not yet whole.

@@ -20,7 +20,8 @@ use crate::{progress, text};
     after_help = "A field of a CSV file that stands in quotes is a text, whatever is in it. \
                         One without that is NA, or empty, is a missing value. Columns without \
                         quotes become logical, integer, double or character, the first that fits. \
-                        Integers that R's 32 bits cannot hold become doubles."
+                        Integers that R's 32 bits cannot hold become doubles, and texts where a \
+                        double would lose digits of them."
 )]
 pub struct Import {
     /// The heap file
@@ -127,6 +128,15 @@ fn frame(bytes: &[u8]) -> Result<Stored<'static>> {
     Ok(Stored::Frame { names, columns: columns.into_iter().map(guess).collect(), rows })
 }
 
+/// A number, unless it is a whole one with more digits than a double keeps: often that is no
+/// number at all, but what identifies something.
+fn double(text: &str) -> Option<f64> {
+    let number: f64 = text.parse().ok()?;
+    let is_whole = text.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit());
+    let is_kept = !is_whole || text.parse() == Ok(number as i128);
+    is_kept.then_some(number)
+}
+
 /// The first of logical, integer, double and character that holds all fields; character if one is
 /// in quotes.
 fn guess(fields: Vec<Field>) -> Elements<'static> {
@@ -150,7 +160,7 @@ fn guess(fields: Vec<Field>) -> Elements<'static> {
     let doubles = || {
         let all = fields.iter().map(|field| match field.is_missing() {
             true => Some(NA_DOUBLE),
-            false => field.text.parse::<f64>().ok().map(f64::to_bits),
+            false => double(&field.text).map(f64::to_bits),
         });
         let all: Option<Vec<u64>> = all.collect();
         let bytes = all?.into_iter().flat_map(u64::to_le_bytes).collect();
