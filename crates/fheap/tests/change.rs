@@ -81,6 +81,7 @@ fn arrays_that_do_not_fit_are_refused() {
         import(cut.to_str().unwrap()).ends(2);
     }
     assert!(!heap.exists(), "nothing is made for what cannot be read");
+    on(&heap, "import", &["x", "/dev/zero", "-f", "npy"]).ends(2).complains(&["a device"]);
     on(&heap, "import", &["x", &data("i8.npy")]).ends(3).complains(&["No such file"]);
     on(&heap, "import", &["x", &data("i8.npy"), "--create"]).ends(0);
     on(&heap, "import", &["x", &data("i8.npy")]).ends(2).complains(&[
@@ -257,6 +258,14 @@ fn export_replaces_only_when_told() {
     on(&heap, "export", &["plain", path, "-f", "raw", "--force"]).ends(0);
     assert_eq!(fs::read(&file).unwrap(), b"plain bytes");
     on(&heap, "export", &["plain", scratch.file("x.odt").to_str().unwrap()]).ends(2);
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 1; exec {} export {} @16+100000 {}",
+        env!("CARGO_BIN_EXE_fheap"),
+        heap.display(),
+        scratch.file("large.bin").display()
+    );
+    let full = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+    Ran::of(full).ends(8).complains(&["cannot write", "large.bin"]);
     let left: Vec<_> = fs::read_dir(&scratch.0).unwrap().flatten().collect();
     assert!(left.iter().all(|it| !it.file_name().to_string_lossy().contains("partial")));
 }

@@ -1,5 +1,6 @@
 //! `fheap export`: one root or vector into a file, whole or not at all.
 
+use std::error::Error as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -70,7 +71,11 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> 
     let failed = |error| cannot_write(error).at(path);
     let done = (|| {
         let mut out = BufWriter::new(File::create(&partial).map_err(failed)?);
-        fill(&mut out)?;
+        // Reading a heap is no I/O: what has a cause happened to the file.
+        fill(&mut out).map_err(|error| match error.source() {
+            Some(_) => error.at(path),
+            None => error,
+        })?;
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();

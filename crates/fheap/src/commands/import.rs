@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use fileheap_core::{Error, ErrorKind, Heap, Options, Result};
@@ -60,8 +61,7 @@ impl Source {
 
 impl Import {
     pub fn run(&self, output: Output) -> Result<Ending> {
-        let fail = |error| Error::os("cannot read the file", error).at(&self.file);
-        let bytes = fs::read(&self.file).map_err(fail)?;
+        let bytes = whole(&self.file)?;
         let stored = match self.format.or_else(|| Source::of(&self.file)) {
             Some(Source::Npy) => array(&bytes),
             Some(Source::Csv) => frame(&bytes),
@@ -102,6 +102,17 @@ impl Import {
         output.show(&value, |_| line)?;
         Ok(Ending::Fine)
     }
+}
+
+/// A file or a pipe; a device may never end.
+fn whole(path: &Path) -> Result<Vec<u8>> {
+    let fail = |error| Error::os("cannot read the file", error).at(path);
+    let kind = fs::metadata(path).map_err(fail)?.file_type();
+    if kind.is_char_device() || kind.is_block_device() {
+        let error = Error::new(ErrorKind::InvalidArgument, "a device cannot be imported").at(path);
+        return Err(error.advice("give a file or a pipe"));
+    }
+    fs::read(path).map_err(fail)
 }
 
 fn array(bytes: &[u8]) -> Result<Stored<'static>> {

@@ -213,7 +213,12 @@ fn ages(survey: &Survey, grid: &Grid, out: &mut String) {
 fn names(survey: &Survey, grid: &Grid, out: &mut String) {
     for owner in &survey.owners {
         let all = pieces(grid, owner.offset, owner.bytes);
-        let widest = all.iter().copied().max_by(|one, other| one.2.total_cmp(&other.2));
+        // The first of several.
+        let wider = |best: (f64, f64, f64), it: (f64, f64, f64)| match it.2 > best.2 + 0.01 {
+            true => it,
+            false => best,
+        };
+        let widest = all.iter().copied().reduce(wider);
         let Some((x, y, width)) = widest.filter(|(_, _, width)| *width >= 3.0) else { continue };
         for (x, y, width) in &all {
             let _ = writeln!(
