@@ -343,6 +343,13 @@ fn gc_removes_orphans_and_nothing_else() {
     fs::write(file("text"), "FILEHEAP? no").unwrap();
     fs::write(file("somebody.partial-4194999"), "of another program").unwrap();
     fs::create_dir(file("folder.fheap-partial-4194999")).unwrap();
+    let (left, linked) = (file("fheap-scratch-4194999"), file("fheap-scratch-4194998"));
+    let used = file(&format!("fheap-scratch-{}", std::process::id()));
+    for folder in [&left, &used] {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("fill.heap"), "of a bench").unwrap();
+    }
+    std::os::unix::fs::symlink(&used, &linked).unwrap();
     // Anybody may write notes: such as never end, and such as point to what is no scratch heap.
     std::os::unix::fs::symlink("/dev/zero", notes.join("endless")).unwrap();
     assert!(Command::new("mkfifo").arg(notes.join("pipe")).status().unwrap().success());
@@ -358,14 +365,15 @@ fn gc_removes_orphans_and_nothing_else() {
     };
     let (code, listed) = gc(&["--json"]);
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    assert_eq!((code, listed.as_array().unwrap().len()), (1, 3), "{listed}");
+    assert_eq!((code, listed.as_array().unwrap().len()), (1, 4), "{listed}");
     assert!(gc(&[]).1.contains("--force"));
     assert!(file("orphan.heap").exists() && scratch.file("noted.heap").exists());
     let (code, told) = gc(&["--force"]);
     assert_eq!(code, 0, "{told}");
     let gone =
         [file("orphan.heap"), scratch.file("noted.heap"), file("b.csv.fheap-partial-4194999")];
-    assert!(gone.iter().all(|path| !path.exists()));
+    assert!(gone.iter().all(|path| !path.exists()) && !left.exists());
+    assert!(used.join("fill.heap").exists() && linked.exists());
     assert!(file("kept.heap").exists() && file("open.heap").exists() && file("text").exists());
     assert!(file(&format!("c.csv.fheap-partial-{}", std::process::id())).exists());
     assert!(file("somebody.partial-4194999").exists() && named.exists());
