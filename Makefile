@@ -15,7 +15,7 @@ FUZZ_TARGETS := open_check log_replay tree_check
 
 help:
 	@echo 'make setup              see what is needed, install what is missing (as root)'
-	@echo 'make test               formatting, lints, all tests, probes of this platform'
+	@echo 'make test               formatting, lints, links, all tests, probes of this platform'
 	@echo 'make demo               a tour in two minutes: Rust, R, a kill, workers, C++, a picture'
 	@echo 'make bench              fileheap against its peers (half an hour, 25 GB of disk)'
 	@echo 'make soak MINUTES=60    crash images, models, faults, kills, crowds, fuzzing'
@@ -35,6 +35,7 @@ setup:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --quiet
 
 test: setup lint
 	$(CARGO) test --workspace --quiet
@@ -55,7 +56,8 @@ r-tarball:
 r-valgrind:
 	@scripts/r-valgrind
 
-demo: setup
+demo:
+	@scripts/setup demo
 	@scripts/demo
 
 bench:

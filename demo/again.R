@@ -3,7 +3,7 @@ library(fileheap, warn.conflicts = FALSE)
 started <- Sys.time()
 rt <- open_fmalloc(commandArgs(TRUE)[[1]])
 cat(sprintf("   opened in %.0f ms; names: %s\n", 1000 * as.numeric(Sys.time() - started, "secs"),
-            paste(names(rt), collapse = " ")))
+            paste(names(rt), collapse = ", ")))
 set.seed(7)
 same <- c(
   measured = identical(rt[["measured"]], matrix(rnorm(2e7), 20000, 1000)),

@@ -6,8 +6,9 @@ with_transaction(rt, {
   x <- edit(rt, "measured")
   x[, 1] <- -1
   fmalloc_remove(rt, "people")
-  cat(sprintf("   R, process %d: column 1 is all %g, there are %d names; not committed\n",
-              Sys.getpid(), rt[["measured"]][[1, 1]], length(rt)))
+  cat(sprintf("   R, process %d: the first column is all %g, people is %s; not committed\n",
+              Sys.getpid(), unique(rt[["measured"]][, 1]),
+              if ("people" %in% names(rt)) "there" else "gone"))
   invisible(file.create(words[[2]]))
   Sys.sleep(600)
 })

@@ -8,6 +8,6 @@ rt[["people"]] <- data.frame(
   born = sample(1815:1906, 5000, TRUE),
   score = round(runif(5000), 3))
 commit(rt)
-cat("   names in the heap:", names(rt), "\n")
+cat(sprintf("   names that R has in the heap: %s\n", paste(names(rt), collapse = ", ")))
 cat(sprintf("   sum of the matrix, %.0f MB: %.6f\n", object.size(rt[["measured"]]) / 1e6,
             sum(rt[["measured"]])))

@@ -30,7 +30,7 @@ pub fn find<'a>(read: &'a ReadTxn, text: &str) -> Result<Found<'a>> {
     if let Some((offset, bytes)) = text.strip_prefix('@').and_then(range) {
         let root = Root { offset, bytes, ..Root::default() };
         let found = read.bytes(offset, bytes).map_err(|_| {
-            let what = format!("the heap does not reach to {bytes} bytes at {offset:#x}");
+            let what = format!("the heap has no {bytes} bytes at {offset:#x}");
             Error::new(ErrorKind::InvalidArgument, what).advice("`fheap stat` tells how long it is")
         })?;
         return Ok(Found::Bytes { root, bytes: found, shape: None });

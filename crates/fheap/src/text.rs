@@ -35,7 +35,12 @@ pub fn double(number: f64) -> String {
 
 /// Text from a heap as a terminal may have it: what would steer the terminal is escaped.
 pub fn clean(text: &str) -> String {
-    let steers = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+    // Controls, ends of lines that no byte shows, and what turns the direction of writing.
+    let steers = |c: char| {
+        let turns = ['\u{61c}', '\u{200e}', '\u{200f}'].contains(&c);
+        let ranges = ['\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+        c.is_control() || turns || ranges.iter().any(|range| range.contains(&c))
+    };
     if !text.contains(steers) {
         return text.to_owned();
     }
@@ -109,6 +114,13 @@ mod tests {
         assert_eq!(date(-1), "1969-12-31 23:59:59 UTC");
         assert_eq!(date(951_827_696), "2000-02-29 12:34:56 UTC");
         assert_eq!(date(4_102_444_799), "2099-12-31 23:59:59 UTC");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_shown() {
+        assert_eq!(clean("größe 漢字 🦀"), "größe 漢字 🦀");
+        assert_eq!(clean("a\u{1b}[31m\nb"), "a\\u{1b}[31m\\nb");
+        assert_eq!(clean("x\u{202e}\u{2066}\u{200f}"), "x\\u{202e}\\u{2066}\\u{200f}");
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn arrays_that_do_not_fit_are_refused() {
         import(cut.to_str().unwrap()).ends(2);
     }
     assert!(!heap.exists(), "nothing is made for what cannot be read");
+    on(&heap, "import", &["x", "/dev/zero", "-f", "npy"]).ends(2).complains(&["a device"]);
     on(&heap, "import", &["x", &data("i8.npy")]).ends(3).complains(&["No such file"]);
     on(&heap, "import", &["x", &data("i8.npy"), "--create"]).ends(0);
     on(&heap, "import", &["x", &data("i8.npy")]).ends(2).complains(&[
@@ -112,6 +113,7 @@ fn arrays_of_odd_shapes_and_letters_are_taken_or_refused() {
         on(&heap, "import", &["x", &file, "--create"])
     };
     import("<f8", "0, 4000000000000000000", b"").ends(2).complains(&["31 bits"]);
+    import("<f8", &"1,".repeat(65), &[0; 8]).ends(2).complains(&["header"]);
     import("|S2", "2", b"a\0\xff\xfe").ends(2).complains(&["element 1", "Unicode"]);
     import("<U1", "1", &0xd800_u32.to_le_bytes()).ends(2).complains(&["element 0"]);
     import("|S3", "1", b"a\0b").ends(2).complains(&["zero byte"]);
@@ -192,6 +194,14 @@ fn texts_that_look_like_something_else_stay_texts() {
     // Zeros are -0 only where they were: a column of nothing else is one of doubles, too.
     let (zeros, _) = table(&scratch, "zeros", "z\n-0\n0\n");
     assert_eq!(zeros["columns"].to_string(), r#"{"z":[-0.0,0.0]}"#);
+    // Digits are kept; a quote may be the last byte.
+    let ids = "id,big,q\n9007199254740993,1e20,x\n7,123,\"\"";
+    let (kept, _) = table(&scratch, "ids", ids);
+    let columns = json!({ "id": ["9007199254740993", "7"], "big": [1e20, 123.0], "q": ["x", ""] });
+    assert_eq!(kept["columns"], columns);
+    let (kept, out) = table(&scratch, "exact", "n\n9007199254740992\n-12345678900000\n");
+    assert_eq!(kept["columns"], json!({ "n": [9_007_199_254_740_992.0, -12_345_678_900_000.0] }));
+    assert_eq!(out, "n\n9007199254740992\n-12345678900000\n");
     // Bytes are no numbers as they are shown: 10 is sixteen.
     let heap = scratch.file("bytes.heap");
     on(&heap, "import", &["x", &data("u1.npy"), "--create"]).ends(0);
@@ -205,7 +215,10 @@ fn texts_that_look_like_something_else_stay_texts() {
 fn tables_that_make_no_sense_are_refused() {
     let scratch = Scratch::new("csv-bad");
     let (file, heap) = (scratch.file("bad.csv"), scratch.file("a.heap"));
-    let cases: [(&[u8], &[&str]); 4] = [
+    let cases: [(&[u8], &[&str]); 7] = [
+        (b"a\r\n1\r\n\"2\r\n3\r\n", &["line 3 of", "never ends"]),
+        (b"a,b\n1,\"2\n", &["line 2 of", "never ends"]),
+        (b"a,b\n1,\"two \"\"", &["line 2 of", "never ends"]),
         (b"a,b\n1,2\n1\n", &["line 3 of", "1 fields, under 2 headings"]),
         (b"a,b\n1,2,3\n", &["line 2 of", "3 fields"]),
         (b"a\n\"x\n\ny\"\n1,2\n", &["line 5 of", "2 fields"]),
@@ -245,6 +258,14 @@ fn export_replaces_only_when_told() {
     on(&heap, "export", &["plain", path, "-f", "raw", "--force"]).ends(0);
     assert_eq!(fs::read(&file).unwrap(), b"plain bytes");
     on(&heap, "export", &["plain", scratch.file("x.odt").to_str().unwrap()]).ends(2);
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 1; exec {} export {} @16+100000 {}",
+        env!("CARGO_BIN_EXE_fheap"),
+        heap.display(),
+        scratch.file("large.bin").display()
+    );
+    let full = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+    Ran::of(full).ends(8).complains(&["cannot write", "large.bin"]);
     let left: Vec<_> = fs::read_dir(&scratch.0).unwrap().flatten().collect();
     assert!(left.iter().all(|it| !it.file_name().to_string_lossy().contains("partial")));
 }
@@ -256,8 +277,9 @@ fn results_replace_no_heap_and_no_device() {
     let before = on(&heap, "dump", &["--json"]).ends(0).out;
     let path = heap.to_str().unwrap();
     for option in ["--svg", "--html"] {
-        on(&heap, "map", &[option, path]).ends(2).complains(&["is a heap"]);
-        on(&heap, "map", &[option, "/dev/null"]).ends(2).complains(&["regular file"]);
+        on(&heap, "map", &[option, path]).ends(2).complains(&["exists", "--force"]);
+        on(&heap, "map", &[option, path, "--force"]).ends(2).complains(&["is a heap"]);
+        on(&heap, "map", &[option, "/dev/null", "--force"]).ends(2).complains(&["regular file"]);
     }
     on(&heap, "export", &["frame", path, "-f", "csv", "--force"]).ends(2).complains(&["is a heap"]);
     assert_eq!(on(&heap, "dump", &["--json"]).ends(0).out, before);
@@ -321,6 +343,13 @@ fn gc_removes_orphans_and_nothing_else() {
     fs::write(file("text"), "FILEHEAP? no").unwrap();
     fs::write(file("somebody.partial-4194999"), "of another program").unwrap();
     fs::create_dir(file("folder.fheap-partial-4194999")).unwrap();
+    let (left, linked) = (file("fheap-scratch-4194999"), file("fheap-scratch-4194998"));
+    let used = file(&format!("fheap-scratch-{}", std::process::id()));
+    for folder in [&left, &used] {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("fill.heap"), "of a bench").unwrap();
+    }
+    std::os::unix::fs::symlink(&used, &linked).unwrap();
     // Anybody may write notes: such as never end, and such as point to what is no scratch heap.
     std::os::unix::fs::symlink("/dev/zero", notes.join("endless")).unwrap();
     assert!(Command::new("mkfifo").arg(notes.join("pipe")).status().unwrap().success());
@@ -336,14 +365,15 @@ fn gc_removes_orphans_and_nothing_else() {
     };
     let (code, listed) = gc(&["--json"]);
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    assert_eq!((code, listed.as_array().unwrap().len()), (1, 3), "{listed}");
+    assert_eq!((code, listed.as_array().unwrap().len()), (1, 4), "{listed}");
     assert!(gc(&[]).1.contains("--force"));
     assert!(file("orphan.heap").exists() && scratch.file("noted.heap").exists());
     let (code, told) = gc(&["--force"]);
     assert_eq!(code, 0, "{told}");
     let gone =
         [file("orphan.heap"), scratch.file("noted.heap"), file("b.csv.fheap-partial-4194999")];
-    assert!(gone.iter().all(|path| !path.exists()));
+    assert!(gone.iter().all(|path| !path.exists()) && !left.exists());
+    assert!(used.join("fill.heap").exists() && linked.exists());
     assert!(file("kept.heap").exists() && file("open.heap").exists() && file("text").exists());
     assert!(file(&format!("c.csv.fheap-partial-{}", std::process::id())).exists());
     assert!(file("somebody.partial-4194999").exists() && named.exists());

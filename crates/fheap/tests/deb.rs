@@ -31,8 +31,16 @@ fn packages_hold_what_is_needed() {
     let usr = into.join("usr");
     let version = succeeds(Command::new(usr.join("bin/fheap")).arg("--version"));
     assert_eq!(version, format!("fheap {}\n", env!("CARGO_PKG_VERSION")));
-    for page in ["share/man/man1/fheap.1.gz", "share/doc/libfileheap0/copyright"] {
-        assert!(usr.join(page).exists(), "{page}");
+    let files = [
+        "share/man/man1/fheap.1.gz",
+        "share/doc/libfileheap0/copyright",
+        "share/doc/libfileheap0/changelog.gz",
+        "share/bash-completion/completions/fheap",
+        "share/fish/vendor_completions.d/fheap.fish",
+        "share/zsh/vendor-completions/_fheap",
+    ];
+    for file in files {
+        assert!(usr.join(file).exists(), "{file}");
     }
 
     let program = into.join("readme");

@@ -272,6 +272,8 @@ fn colours_are_for_terminals_only() {
     let plain = on(&heap, "map", &["--color", "never"]).ends(0).out;
     assert!(plain.is_ascii(), "letters do without colours");
     on(&heap, "map", &["--svg", svg.to_str().unwrap()]).ends(0);
+    on(&heap, "map", &["--svg", svg.to_str().unwrap()]).ends(2).complains(&["exists"]);
+    on(&heap, "map", &["--svg", svg.to_str().unwrap(), "--force"]).ends(0);
 }
 
 #[test]
@@ -292,6 +294,13 @@ fn pictures_are_well_formed_and_name_what_they_show() {
     let texts: Vec<_> = picture.descendants().filter_map(|node| node.text()).collect();
     assert!(texts.contains(&"<a> & \"b\"\u{fffd}"), "{texts:?}");
     assert!(texts.contains(&"run") && texts.contains(&"sample.heap"));
+    // The first row of tiles is full, however small the heap.
+    let number = |node: &roxmltree::Node<'_, '_>, name| -> Option<f64> {
+        node.attribute(name)?.parse().ok()
+    };
+    let right = picture.descendants().filter(|node| number(node, "y") == Some(92.0));
+    let right = right.filter_map(|node| Some(number(&node, "x")? + number(&node, "width")?));
+    assert_eq!(right.fold(0.0, f64::max).round(), 1010.0);
     let page = fs::read_to_string(html).unwrap();
     let body = page.strip_prefix("<!DOCTYPE html>\n").unwrap();
     roxmltree::Document::parse(body).unwrap();

@@ -50,6 +50,61 @@ fn shells_get_their_completions() {
     fheap(&["completions", "abacus"]).ends(2);
 }
 
+/// What a shell offers behind a line, by the script for it.
+fn offered(scratch: &Scratch, shell: &str, line: &str) -> Vec<String> {
+    let (file, script) = match shell {
+        "fish" => ("fheap.fish", "source $FILE; complete -C $LINE"),
+        "zsh" => ("_fheap", ZSH),
+        _ => ("fheap.bash", BASH),
+    };
+    let path = scratch.file(file);
+    fs::write(&path, fheap(&["completions", shell]).ends(0).out).unwrap();
+    let mut command = std::process::Command::new(shell);
+    command.arg(if shell == "zsh" { "-fc" } else { "-c" }).arg(script);
+    command.env("FILE", &path).env("LINE", line).env("HOME", &scratch.0);
+    let output = command.current_dir(&scratch.0).output().expect("`make setup` gets all shells");
+    let out = String::from_utf8_lossy(&output.stdout);
+    let words = out.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+const BASH: &str = r#"
+source "$FILE"
+read -ra COMP_WORDS <<<"$LINE"
+[[ $LINE == *" " ]] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_fheap fheap "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"#;
+
+/// Completion needs a terminal here; what it would be told does not.
+const ZSH: &str = r#"
+fpath=(${FILE:h} $fpath); autoload -Uz compinit; compinit -u -D
+[[ $_comps[fheap] == _fheap ]] || exit 1
+_describe() { print -rl -- ${(P)4%%:*}; }
+_arguments() { print -rl -- ${@%%[:=\[]*}; }
+autoload -Uz +X _fheap; _fheap; _fheap_commands
+"#;
+
+#[test]
+fn shells_complete() {
+    let scratch = Scratch::new("complete");
+    for shell in ["bash", "fish", "zsh"] {
+        let words = offered(&scratch, shell, "fheap ");
+        for name in COMMANDS {
+            assert!(words.iter().any(|word| word == name), "{shell} lacks {name}: {words:?}");
+        }
+    }
+    for shell in ["bash", "fish"] {
+        let words = |line| offered(&scratch, shell, line);
+        assert_eq!(words("fheap --json rep"), ["repair"], "{shell}");
+        assert_eq!(words("fheap repair x.heap --acc"), ["--accept-loss"], "{shell}");
+        assert_eq!(words("fheap get x.heap y --format n"), ["npy"], "{shell}");
+        assert_eq!(words("fheap help do"), ["doctor"], "{shell}");
+        assert!(words("fheap completions ").contains(&"powershell".to_owned()), "{shell}");
+    }
+}
+
 #[test]
 fn arguments_that_make_no_sense_are_usage_errors() {
     fheap(&[]).ends(2).complains(&["Usage"]);

@@ -60,9 +60,11 @@ fn truncated_heaps_are_told() {
     let scratch = Scratch::new("truncated");
     let whole = fs::read(scratch.closed("a.heap")).unwrap();
     let path = scratch.file("cut.heap");
+    fs::write(&path, &whole[..7]).unwrap();
+    open_refused(&path, ErrorKind::NotAHeap, &["left as it is"]);
     for len in [8, 40, 103] {
         fs::write(&path, &whole[..len]).unwrap();
-        open_refused(&path, ErrorKind::NotAHeap, &["left as it is"]);
+        open_refused(&path, ErrorKind::Truncated, &[&len.to_string(), "restore"]);
     }
     for len in [104, 200, 4096, 4200, 8192, 65535, 65536, 70_000, 204_800, whole.len() - 1] {
         fs::write(&path, &whole[..len]).unwrap();

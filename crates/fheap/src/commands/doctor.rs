@@ -60,12 +60,15 @@ impl Doctor {
     }
 }
 
+/// What stands before the number of the process in the name of its scratch folder.
+pub const SCRATCH_FOLDER: &str = "fheap-scratch-";
+
 /// A folder for what is tried, removed with the value.
 pub struct Scratch(pub PathBuf);
 
 impl Scratch {
     pub fn new(folder: &Path) -> Result<Self> {
-        let path = folder.join(format!("fheap-scratch-{}", std::process::id()));
+        let path = folder.join(format!("{SCRATCH_FOLDER}{}", std::process::id()));
         let fail = |e| fileheap_core::Error::os("cannot make a scratch folder", e).at(&path);
         std::fs::create_dir(&path).map_err(fail)?;
         Ok(Self(path))

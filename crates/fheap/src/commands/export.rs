@@ -1,5 +1,6 @@
 //! `fheap export`: one root or vector into a file, whole or not at all.
 
+use std::error::Error as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -36,10 +37,7 @@ impl Export {
             let text = "the file's name does not say which format it is to have";
             Error::new(ErrorKind::InvalidArgument, text).at(&self.file).advice("name a --format")
         })?;
-        if self.file.exists() && !self.force {
-            let error = Error::new(ErrorKind::AlreadyExists, "the file exists").at(&self.file);
-            return Err(error.advice("give another name, or --force"));
-        }
+        may_be_made(&self.file, self.force)?;
         let heap = open_to_read(&self.heap)?;
         let read = heap.begin_read()?;
         let found = target::find(&read, &self.what).map_err(|error| error.at(&self.heap))?;
@@ -50,6 +48,15 @@ impl Export {
         output.show(&value, |_| format!("{}: {}\n", self.file.display(), text::bytes(bytes)))?;
         Ok(Ending::Fine)
     }
+}
+
+/// Nothing that exists is given up for a result, unless that was said.
+pub fn may_be_made(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        let error = Error::new(ErrorKind::AlreadyExists, "the file exists").at(path);
+        return Err(error.advice("give another name, or --force"));
+    }
+    Ok(())
 }
 
 /// What stands before the number of the process in the name of a file that is not yet whole.
@@ -64,7 +71,11 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> 
     let failed = |error| cannot_write(error).at(path);
     let done = (|| {
         let mut out = BufWriter::new(File::create(&partial).map_err(failed)?);
-        fill(&mut out)?;
+        // Reading a heap is no I/O: what has a cause happened to the file.
+        fill(&mut out).map_err(|error| match error.source() {
+            Some(_) => error.at(path),
+            None => error,
+        })?;
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();

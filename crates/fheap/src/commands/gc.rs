@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use fileheap_core::{Error, ErrorKind, Heap, ReadTxn, Result};
 use serde::Serialize;
 
+use super::doctor::SCRATCH_FOLDER;
 use super::export::PARTIAL;
 use super::{begins_as_heap, open_to_read};
 use fileheap_r_layout::{FACE_ROOT, FaceRoot, SCRATCH};
@@ -14,7 +15,7 @@ use fileheap_r_layout::{FACE_ROOT, FaceRoot, SCRATCH};
 use crate::output::{Ending, FAINT, GOOD, Output, WARN, paint, table};
 use crate::text;
 
-/// List scratch heaps that nobody has open, and unfinished exports; --force removes them
+/// List scratch heaps that nobody has open, and what a killed fheap left; --force removes them
 #[derive(clap::Args)]
 #[command(after_help = "Scratch heaps are found by the notes that the R package keeps in the \
                         temporary folder, and in the folders that are named. A heap that is open \
@@ -36,6 +37,8 @@ struct Orphan {
     error: Option<String>,
 }
 
+const FOLDER: &str = "scratch folder";
+
 /// A note holds a path and little more.
 const NOTE_MAX: u64 = 64 << 10;
 
@@ -47,7 +50,8 @@ impl Gc {
             let fail = |error| Error::os("cannot look through the folder", error).at(folder);
             for entry in fs::read_dir(folder).map_err(fail)? {
                 let path = entry.map_err(fail)?.path();
-                orphans.extend(unfinished_export(&path).or_else(|| scratch_heap(&path)));
+                let ours = unfinished_export(&path).or_else(|| scratch_folder(&path));
+                orphans.extend(ours.or_else(|| scratch_heap(&path)));
             }
         }
         orphans.sort_by(|one, other| one.path.cmp(&other.path));
@@ -93,9 +97,23 @@ fn scratch_heap(path: &Path) -> Option<Orphan> {
 fn unfinished_export(path: &Path) -> Option<Orphan> {
     let name = path.file_name()?.to_str()?;
     let pid: u32 = name.rsplit_once(PARTIAL)?.1.parse().ok()?;
-    let is_gone = !Path::new(&format!("/proc/{pid}")).exists();
     let is_file = fs::symlink_metadata(path).ok()?.is_file();
-    (is_gone && is_file).then(|| orphan(path, "unfinished export"))?
+    (is_gone(pid) && is_file).then(|| orphan(path, "unfinished export"))?
+}
+
+/// What a doctor or a bench that is gone left.
+fn scratch_folder(path: &Path) -> Option<Orphan> {
+    let pid: u32 = path.file_name()?.to_str()?.strip_prefix(SCRATCH_FOLDER)?.parse().ok()?;
+    if !is_gone(pid) || !fs::symlink_metadata(path).ok()?.is_dir() {
+        return None;
+    }
+    let files = fs::read_dir(path).ok()?.flatten().filter_map(|entry| entry.metadata().ok());
+    let bytes = files.map(|file| file.len()).sum();
+    Some(Orphan { bytes, ..orphan(path, FOLDER)? })
+}
+
+fn is_gone(pid: u32) -> bool {
+    !Path::new(&format!("/proc/{pid}")).exists()
 }
 
 fn orphan(path: &Path, what: &'static str) -> Option<Orphan> {
@@ -120,6 +138,8 @@ fn is_scratch(read: &ReadTxn) -> Result<bool> {
 fn remove(orphan: &mut Orphan) {
     let done = match orphan.what {
         "scratch heap" => Heap::remove(&orphan.path),
+        FOLDER => fs::remove_dir_all(&orphan.path)
+            .map_err(|error| Error::os("cannot remove the folder", error)),
         _ => fs::remove_file(&orphan.path).map_err(|e| Error::os("cannot remove the file", e)),
     };
     match done {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use fileheap_core::{Error, ErrorKind, Heap, Options, Result};
@@ -20,7 +21,8 @@ use crate::{progress, text};
     after_help = "A field of a CSV file that stands in quotes is a text, whatever is in it. \
                         One without that is NA, or empty, is a missing value. Columns without \
                         quotes become logical, integer, double or character, the first that fits. \
-                        Integers that R's 32 bits cannot hold become doubles."
+                        Integers that R's 32 bits cannot hold become doubles, and texts where a \
+                        double would lose digits of them."
 )]
 pub struct Import {
     /// The heap file
@@ -59,8 +61,7 @@ impl Source {
 
 impl Import {
     pub fn run(&self, output: Output) -> Result<Ending> {
-        let fail = |error| Error::os("cannot read the file", error).at(&self.file);
-        let bytes = fs::read(&self.file).map_err(fail)?;
+        let bytes = whole(&self.file)?;
         let stored = match self.format.or_else(|| Source::of(&self.file)) {
             Some(Source::Npy) => array(&bytes),
             Some(Source::Csv) => frame(&bytes),
@@ -103,6 +104,17 @@ impl Import {
     }
 }
 
+/// A file or a pipe; a device may never end.
+fn whole(path: &Path) -> Result<Vec<u8>> {
+    let fail = |error| Error::os("cannot read the file", error).at(path);
+    let kind = fs::metadata(path).map_err(fail)?.file_type();
+    if kind.is_char_device() || kind.is_block_device() {
+        let error = Error::new(ErrorKind::InvalidArgument, "a device cannot be imported").at(path);
+        return Err(error.advice("give a file or a pipe"));
+    }
+    fs::read(path).map_err(fail)
+}
+
 fn array(bytes: &[u8]) -> Result<Stored<'static>> {
     let array = read_npy(bytes)?;
     let extents: std::result::Result<Vec<i32>, _> =
@@ -125,6 +137,15 @@ fn frame(bytes: &[u8]) -> Result<Stored<'static>> {
         Error::new(ErrorKind::InvalidArgument, "a data frame has 2^31 rows at most")
     })?;
     Ok(Stored::Frame { names, columns: columns.into_iter().map(guess).collect(), rows })
+}
+
+/// A number, unless it is a whole one with more digits than a double keeps: often that is no
+/// number at all, but what identifies something.
+fn double(text: &str) -> Option<f64> {
+    let number: f64 = text.parse().ok()?;
+    let is_whole = text.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit());
+    let is_kept = !is_whole || text.parse() == Ok(number as i128);
+    is_kept.then_some(number)
 }
 
 /// The first of logical, integer, double and character that holds all fields; character if one is
@@ -150,7 +171,7 @@ fn guess(fields: Vec<Field>) -> Elements<'static> {
     let doubles = || {
         let all = fields.iter().map(|field| match field.is_missing() {
             true => Some(NA_DOUBLE),
-            false => field.text.parse::<f64>().ok().map(f64::to_bits),
+            false => double(&field.text).map(f64::to_bits),
         });
         let all: Option<Vec<u64>> = all.collect();
         let bytes = all?.into_iter().flat_map(u64::to_le_bytes).collect();

@@ -7,7 +7,7 @@ use anstream::{AutoStream, ColorChoice};
 use fileheap_core::Result;
 use serde_json::json;
 
-use super::export::replace;
+use super::export::{may_be_made, replace};
 use super::open_to_read;
 use crate::map::{Shade, Survey, draw, draw_text, page};
 use crate::output::{Ending, Output, cannot_write};
@@ -26,6 +26,9 @@ pub struct Map {
     /// Write a self-contained HTML page to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
     /// Characters in a line of the terminal's map
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
     width: Option<u16>,
@@ -36,6 +39,9 @@ pub struct Map {
 
 impl Map {
     pub fn run(&self, output: Output) -> Result<Ending> {
+        for path in self.svg.iter().chain(&self.html) {
+            may_be_made(path, self.force)?;
+        }
         let heap = open_to_read(&self.heap)?;
         let survey = Survey::of(&heap, &self.heap)?;
         let files = [(&self.svg, draw as fn(&Survey) -> String), (&self.html, page)];

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use console::Term;
+use console::{Term, truncate_str};
 use fileheap_core::heap::Peek;
 use fileheap_core::{Heap, Result};
 use serde::Serialize;
@@ -62,7 +62,7 @@ impl Top {
         let term = Term::stdout();
         let redraw = !output.json && term.is_term();
         let mut before: Option<(Instant, u64)> = None;
-        let (mut looks, mut lines) = (0, 0);
+        let (mut looks, mut lines, mut size) = (0, 0, term.size());
         loop {
             // Anew each time: a compaction may have put another file there.
             let peek = Heap::peek(&self.heap)?;
@@ -72,8 +72,12 @@ impl Top {
                 let line = serde_json::to_string(&look).unwrap_or_default();
                 output.text(&format!("{line}\n"))?;
             } else if redraw {
-                let text = screen(&look, &self.heap);
-                let _ = term.clear_last_lines(lines);
+                let text = fitted(&screen(&look, &self.heap), term.size());
+                // Another width has moved what was there.
+                let _ = match std::mem::replace(&mut size, term.size()) == size {
+                    true => term.clear_last_lines(lines),
+                    false => term.clear_screen(),
+                };
                 lines = text.lines().count();
                 output.text(&text)?;
             } else {
@@ -154,6 +158,12 @@ fn line(look: &Look) -> String {
     )
 }
 
+/// As much of a text as a terminal of so many rows and columns shows without moving it.
+fn fitted(text: &str, (rows, columns): (u16, u16)) -> String {
+    let lines = text.lines().take(usize::from(rows).saturating_sub(1).max(1));
+    lines.map(|line| format!("{}\n", truncate_str(line, columns.into(), ""))).collect()
+}
+
 fn screen(look: &Look, path: &std::path::Path) -> String {
     let state = match (look.poisoned, look.open) {
         (true, _) => paint(BAD, "poisoned: a sync failed"),
@@ -199,4 +209,18 @@ fn screen(look: &Look, path: &std::path::Path) -> String {
         rows.collect(),
         &[0, 2, 3, 4],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screen_fits_its_terminal() {
+        let text = format!("{}  tail\nsecond\nthird\n", paint(HEAD, "a long name"));
+        assert_eq!(fitted(&text, (24, 80)), text);
+        let small = fitted(&text, (3, 4));
+        assert_eq!(console::strip_ansi_codes(&small), "a lo\nseco\n");
+        assert_eq!(fitted(&text, (0, 1)).lines().count(), 1);
+    }
 }

@@ -85,11 +85,14 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<String>, Vec<Vec<Field>>)> {
     let (mut names, mut columns) = (Vec::new(), Vec::<Vec<Field>>::new());
     let (mut rest, mut out) = (bytes, vec![0; bytes.len()]);
     let (mut text, mut quoted, mut at, mut in_heading) = (Vec::new(), false, 0, true);
+    let (mut quote_count, mut begun) = (0, None);
     loop {
         let line = reader.line();
+        begun.get_or_insert_with(|| line + ends_of_lines(rest));
         let (step, read, written) = reader.read_field(rest, &mut out);
         // What ended the line before comes first.
         quoted |= rest[..read].trim_ascii_start().starts_with(b"\"");
+        quote_count += rest[..read].iter().filter(|&&byte| byte == b'"').count();
         text.extend_from_slice(&out[..written]);
         rest = &rest[read..];
         let ends_row = match step {
@@ -97,6 +100,11 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<String>, Vec<Vec<Field>>)> {
             Step::End => return Ok((names, columns)),
             Step::Field { record_end } => record_end,
         };
+        // The reader takes the end of a file for that of any field.
+        if quoted && read == 0 && quote_count % 2 == 1 {
+            let what = "a text in quotes that never ends".to_owned();
+            return Err(wrong(begun.unwrap_or(line), what));
+        }
         let whole = String::from_utf8(std::mem::take(&mut text))
             .map_err(|_| wrong(line, "a field that is not Unicode (UTF-8)".to_owned()))?;
         if in_heading {
@@ -105,7 +113,7 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<String>, Vec<Vec<Field>>)> {
         } else if let Some(column) = columns.get_mut(at) {
             column.push(Field { text: whole, quoted });
         }
-        (at, quoted) = (at + 1, false);
+        (at, quoted, quote_count, begun) = (at + 1, false, 0, None);
         if ends_row {
             if at != names.len() {
                 let what = format!("{at} fields, under {} headings", names.len());
@@ -114,6 +122,12 @@ pub fn read(bytes: &[u8]) -> Result<(Vec<String>, Vec<Vec<Field>>)> {
             (at, in_heading) = (0, false);
         }
     }
+}
+
+/// Of lines before the next field.
+fn ends_of_lines(bytes: &[u8]) -> u64 {
+    let ends = bytes.iter().take_while(|byte| b"\r\n".contains(byte));
+    ends.filter(|&&byte| byte == b'\n').count() as u64
 }
 
 fn wrong(line: u64, what: String) -> Error {

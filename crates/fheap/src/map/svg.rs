@@ -9,7 +9,7 @@ use crate::text::{bytes, count, percent};
 const WIDTH: f64 = 1040.0;
 const LEFT: f64 = 90.0;
 const MAP_WIDTH: f64 = 920.0;
-const COLUMNS: usize = 460;
+const COLUMNS_MAX: usize = 460;
 const ROWS_MAX: usize = 40;
 const ROW: f64 = 18.0;
 /// Below each row: the age of vectors.
@@ -19,8 +19,8 @@ const TOP: f64 = 92.0;
 
 /// The picture as a document of its own.
 pub fn draw(survey: &Survey) -> String {
-    let rows = rows_for(survey);
-    let grid = Grid::of(survey, COLUMNS, rows);
+    let (columns, rows) = size_for(survey);
+    let grid = Grid::of(survey, columns, rows);
     let map_height = grid.rows().count() as f64 * STEP;
     let has_ages = survey.owners.iter().any(|owner| owner.youth.is_some());
     let below = TOP + map_height + 18.0;
@@ -51,10 +51,11 @@ const DEFS: &str = "<defs><pattern id=\"hole\" width=\"6\" height=\"6\" \
      <linearGradient id=\"age\"><stop offset=\"0\" stop-color=\"#4c1d95\"/><stop offset=\"0.5\" \
      stop-color=\"#db2777\"/><stop offset=\"1\" stop-color=\"#facc15\"/></linearGradient></defs>\n";
 
-/// Few rows for small heaps, so that a tile is a page at least.
-fn rows_for(survey: &Survey) -> usize {
-    let pages = survey.heap_bytes() / fileheap_core::format::PAGE_BYTES;
-    ((pages as f64).sqrt() / 6.0).ceil().clamp(2.0, ROWS_MAX as f64) as usize
+/// Few tiles for small heaps, so that one is a page at least and the rows are full.
+fn size_for(survey: &Survey) -> (usize, usize) {
+    let pages = (survey.heap_bytes() / fileheap_core::format::PAGE_BYTES) as usize;
+    let rows = ((pages as f64).sqrt() / 6.0).ceil().clamp(2.0, ROWS_MAX as f64) as usize;
+    (pages.div_ceil(rows).clamp(1, COLUMNS_MAX), rows)
 }
 
 pub fn fill(shade: Shade) -> String {
@@ -134,7 +135,7 @@ fn head(survey: &Survey, out: &mut String) {
 }
 
 fn tiles(grid: &Grid, out: &mut String) {
-    let unit = MAP_WIDTH / COLUMNS as f64;
+    let unit = MAP_WIDTH / grid.columns as f64;
     for (index, row) in grid.rows().enumerate() {
         let y = TOP + index as f64 * STEP;
         let start = index as u64 * grid.row_bytes();
@@ -212,7 +213,12 @@ fn ages(survey: &Survey, grid: &Grid, out: &mut String) {
 fn names(survey: &Survey, grid: &Grid, out: &mut String) {
     for owner in &survey.owners {
         let all = pieces(grid, owner.offset, owner.bytes);
-        let widest = all.iter().copied().max_by(|one, other| one.2.total_cmp(&other.2));
+        // The first of several.
+        let wider = |best: (f64, f64, f64), it: (f64, f64, f64)| match it.2 > best.2 + 0.01 {
+            true => it,
+            false => best,
+        };
+        let widest = all.iter().copied().reduce(wider);
         let Some((x, y, width)) = widest.filter(|(_, _, width)| *width >= 3.0) else { continue };
         for (x, y, width) in &all {
             let _ = writeln!(

@@ -17,6 +17,9 @@ pub fn judge(file: &dyn File) -> Result<(Superblock, u64)> {
     let got = got.map_err(|error| Error::os("cannot read the superblock", error))?;
     bytes.truncate(got);
     let copies: Vec<_> = (0..2_u64).filter_map(|copy| superblock_at(&bytes, copy)).collect();
+    if copies.is_empty() && bytes.starts_with(&Superblock::MAGIC) {
+        return Err(cut(format!("the file has {len} bytes, less than the head of a heap")));
+    }
     if copies.iter().all(|(copy, _)| copy.magic != Superblock::MAGIC) {
         return Err(strange(&bytes));
     }
@@ -36,10 +39,14 @@ pub fn judge(file: &dyn File) -> Result<(Superblock, u64)> {
     if len < superblock.file_bytes {
         let text =
             format!("the file has {len} bytes, {} belong to the heap", superblock.file_bytes);
-        return Err(Error::new(ErrorKind::Truncated, text)
-            .advice("it was cut or copied incompletely: restore it from a backup"));
+        return Err(cut(text));
     }
     Ok((superblock, which))
+}
+
+fn cut(text: String) -> Error {
+    Error::new(ErrorKind::Truncated, text)
+        .advice("it was cut or copied incompletely: restore it from a backup")
 }
 
 /// The copy at its place, if the file reaches that far.

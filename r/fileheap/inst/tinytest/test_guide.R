@@ -10,7 +10,7 @@ rt[["x"]] <- matrix(rnorm(6e5), ncol = 600)   # an ordinary matrix, in the file
 colMeans(rt[["x"]])[1:3]
 with_transaction(rt, {                        # both of them, or neither
   v <- edit(rt, "x")
-  v[, 1] <- 0                                 # stored in the file, nothing is copied
+  v[, 1] <- 0                                 # stored in the file, not in a copy
   rt[["changed"]] <- Sys.time()
 })
 memApply("x", 2, sd, NAMESPACE = rt, MAX.CORES = 2, SIMPLIFY = TRUE)[1:3]

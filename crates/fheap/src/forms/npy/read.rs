@@ -9,6 +9,9 @@ use fileheap_r_layout::Kind;
 
 use crate::vectors::Elements;
 
+/// What numpy has at most.
+const AXES_MAX: usize = 64;
+
 /// An array in Fortran's order.
 #[derive(Debug)]
 pub struct Array {
@@ -77,8 +80,8 @@ fn parse(text: &str) -> Option<Header> {
     let fortran = after("fortran_order")?.starts_with("True");
     let (shape, _) = after("shape")?.strip_prefix('(')?.split_once(')')?;
     let extents = shape.split(',').map(str::trim).filter(|extent| !extent.is_empty());
-    let shape = extents.map(|extent| extent.parse().ok()).collect::<Option<_>>()?;
-    Some(Header { descr, fortran, shape })
+    let shape = extents.map(|extent| extent.parse().ok()).collect::<Option<Vec<_>>>()?;
+    (shape.len() <= AXES_MAX).then_some(Header { descr, fortran, shape })
 }
 
 fn width(descr: &str) -> Result<usize> {
