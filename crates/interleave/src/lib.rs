@@ -73,6 +73,8 @@ pub mod os {
     }
 }
 
+mod inert;
 mod machine;
 
+pub use inert::Inert;
 pub use machine::{Machine, Process};
