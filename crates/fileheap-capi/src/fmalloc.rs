@@ -125,8 +125,8 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
     if said.limit_bytes != 0 {
         options = options.limit_bytes(said.limit_bytes);
     }
-    let (opened, _) = Heap::open_or_create(arguments::path(path)?, &options)?;
-    let heap = heap::admit(opened)? as usize;
+    let path = arguments::path(path)?;
+    let heap = heap::admit(|| Heap::open_or_create(path, &options).map(|(heap, _)| heap))? as usize;
     let ready = table::state(heap).and_then(|state| {
         let wait = i64::try_from(or(said.wait_ms, WAIT_MS)).unwrap_or(i64::MAX);
         let txn = txn::begin(&state, false, wait)?;
