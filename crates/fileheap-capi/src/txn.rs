@@ -48,6 +48,10 @@ fn write(handle: usize) -> Result<Arc<State>> {
     writes().get(&handle).cloned().ok_or_else(ended)
 }
 
+pub(crate) fn is_open(handle: usize) -> bool {
+    write(handle).is_ok()
+}
+
 fn end_read(handle: usize) -> bool {
     // Taken out first: the end of the last reader carries the log home, which takes its time.
     let read = READS.try_with(|reads| reads.borrow_mut().remove(&handle));

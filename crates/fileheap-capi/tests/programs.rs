@@ -122,6 +122,11 @@ fn fmalloc_pointers() {
 }
 
 #[test]
+fn a_disk_that_fails_is_told() {
+    c("tests/c/poisoned.c");
+}
+
+#[test]
 fn loaded_at_run_time() {
     let program = tools::made().join("plugin-program");
     let mut build = C.command("tests/c/plugin.c");
