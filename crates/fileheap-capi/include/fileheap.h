@@ -117,7 +117,7 @@ enum fheap_status
     FHEAP_POISONED = 19,
     // The handle is NULL, or was closed or ended.
     FHEAP_CLOSED = 20,
-    // A forked child asked to write.
+    // A forked child asked for something in its parent's heap: it must open the heap itself.
     FHEAP_FORKED_CHILD = 21,
     // A pointer or offset that this heap did not hand out, or that is free already.
     FHEAP_BAD_POINTER = 22,
@@ -317,6 +317,10 @@ fheap_status fheap_open_or_create(const char *path,
 // Closes a handle. Closing the last handle of a heap closes the heap; FHEAP_BUSY then if a
 // transaction is still open, and nothing changes. Pointers into the heap are void afterwards.
 fheap_status fheap_close(fheap *heap);
+
+// The same for whoever cannot wait for an open transaction to end, destructors say: the heap is
+// closed when that does, and FHEAP_OK is returned. The handle is not to be used any more.
+fheap_status fheap_release(fheap *heap);
 
 // The address of offset 0, or NULL.
 void *fheap_base(fheap *heap);

@@ -72,7 +72,8 @@ private:
     fheap_txn *handle_ = nullptr;
 };
 
-/// An open heap; closed at the end of its life. Can be moved, not copied.
+/// An open heap; closed at the end of its life, or of its transaction if that lives longer. Can be
+/// moved, not copied.
 class heap {
 public:
     heap() noexcept = default;
@@ -101,13 +102,13 @@ public:
     heap(heap &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
     heap &operator=(heap &&other) noexcept {
         if (this != &other) {
-            if (handle_ != nullptr) fheap_close(handle_);
+            if (handle_ != nullptr) fheap_release(handle_);
             handle_ = std::exchange(other.handle_, nullptr);
         }
         return *this;
     }
     ~heap() {
-        if (handle_ != nullptr) fheap_close(handle_);
+        if (handle_ != nullptr) fheap_release(handle_);
     }
 
     /// Closes it. Throws if a transaction is open, and it stays open then.

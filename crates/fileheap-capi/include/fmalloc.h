@@ -76,7 +76,9 @@ void ffree(void *address);
 // program's structures are as they should be and no other thread stores to the file.
 fheap_status fmalloc_sync(struct fm_info *info);
 
-// Undoes everything since the last commit.
+// Undoes everything since the last commit. If the file cannot be written to afterwards - another
+// process was quicker, or its disk failed - it is undone all the same, and an error says so: call
+// it again, or close the file.
 fheap_status fmalloc_undo(struct fm_info *info);
 
 // Commits and closes the file. FHEAP_OK, or why the commit failed: the file is open as before

@@ -11,7 +11,6 @@
 template <class T> class fm_ptr {
 public:
     fm_ptr() noexcept = default;
-    fm_ptr(std::nullptr_t) noexcept {}
     fm_ptr(T *to) noexcept : to_(to) {}
     template <class U, class = std::enable_if_t<std::is_convertible_v<U *, T *>>>
     fm_ptr(const fm_ptr<U> &other) noexcept : to_(other.get()) {}

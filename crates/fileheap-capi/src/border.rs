@@ -55,7 +55,7 @@ pub enum fheap_status {
     FHEAP_POISONED = 19,
     /// The handle is NULL, or was closed or ended.
     FHEAP_CLOSED = 20,
-    /// A forked child asked to write.
+    /// A forked child asked for something in its parent's heap: it must open the heap itself.
     FHEAP_FORKED_CHILD = 21,
     /// A pointer or offset that this heap did not hand out, or that is free already.
     FHEAP_BAD_POINTER = 22,

@@ -70,6 +70,7 @@ pub(crate) struct Open {
     txn: usize,
     state: Arc<State>,
     commit_bytes: u64,
+    wait_ms: i64,
     process: u32,
     /// Greater than that of files opened before.
     order: u64,
@@ -125,11 +126,11 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
     if said.limit_bytes != 0 {
         options = options.limit_bytes(said.limit_bytes);
     }
-    let (opened, _) = Heap::open_or_create(arguments::path(path)?, &options)?;
-    let heap = heap::admit(opened)? as usize;
+    let path = arguments::path(path)?;
+    let heap = heap::admit(|| Heap::open_or_create(path, &options).map(|(heap, _)| heap))? as usize;
+    let wait_ms = i64::try_from(or(said.wait_ms, WAIT_MS)).unwrap_or(i64::MAX);
     let ready = table::state(heap).and_then(|state| {
-        let wait = i64::try_from(or(said.wait_ms, WAIT_MS)).unwrap_or(i64::MAX);
-        let txn = txn::begin(&state, false, wait)?;
+        let txn = txn::begin(&state, false, wait_ms)?;
         let made = area(&state).and_then(|(offset, is_new)| {
             // What is here at least is there after a crash at once.
             if is_new {
@@ -145,7 +146,7 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
     let info = Box::into_raw(Box::new(fm_info { mem: state.heap.resolve(offset).cast() }));
     let commit_bytes = or(said.commit_bytes, COMMIT_BYTES);
     let (process, order) = (std::process::id(), OPENED.fetch_add(1, Relaxed));
-    let open = Open { heap, txn, state, commit_bytes, process, order };
+    let open = Open { heap, txn, state, commit_bytes, wait_ms, process, order };
     open_files().insert(info as usize, open);
     TARGET.store(heap, Relaxed);
     commit_at_exit();
@@ -155,15 +156,21 @@ fn open(path: *const c_char, init: *mut bool, from: *const fm_options) -> Result
 
 fn close(info: *mut fm_info) -> Result<()> {
     let open = find(info)?;
-    // A commit that fails leaves everything open, to be tried again.
-    txn::go_on(&open.state, open.txn)?;
+    // A commit that fails leaves everything open, to be tried again. What was undone and not begun
+    // anew has nothing to commit.
+    let has_txn = txn::is_open(open.txn);
+    if has_txn {
+        txn::go_on(&open.state, open.txn)?;
+    }
     if open_files().remove(&(info as usize)).is_none() {
         return Err(not_open());
     }
     // SAFETY: from `open`, and never freed.
     unsafe { (*info).mem = null_mut() };
     CLOSED.lock().unwrap_or_else(PoisonError::into_inner).push(info as usize);
-    txn::end(open.txn, false)?;
+    if has_txn {
+        txn::end(open.txn, false)?;
+    }
     drop(open.state);
     let next = open_files().values().max_by_key(|other| other.order).map_or(0, |other| other.heap);
     let _ = TARGET.compare_exchange(open.heap, next, Relaxed, Relaxed);
@@ -320,13 +327,17 @@ pub extern "C" fn fmalloc_sync(info: *mut fm_info) -> fheap_status {
     })
 }
 
-/// Undoes everything since the last commit.
+/// Undoes everything since the last commit. If the file cannot be written to afterwards - another
+/// process was quicker, or its disk failed - it is undone all the same, and an error says so: call
+/// it again, or close the file.
 #[unsafe(no_mangle)]
 pub extern "C" fn fmalloc_undo(info: *mut fm_info) -> fheap_status {
     status(|| {
         let open = find(info)?;
-        txn::end(open.txn, false)?;
-        let txn = txn::begin(&open.state, false, -1)?;
+        if txn::is_open(open.txn) {
+            txn::end(open.txn, false)?;
+        }
+        let txn = txn::begin(&open.state, false, open.wait_ms)?;
         match open_files().get_mut(&(info as usize)) {
             Some(again) => again.txn = txn,
             None => txn::end(txn, false)?,

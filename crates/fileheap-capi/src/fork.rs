@@ -40,6 +40,7 @@ extern "C" fn in_child() {
     GENERATION.fetch_add(1, Relaxed);
     seats::keep_only_mine();
     table::orphan_all();
+    txn::forget_reads();
 }
 
 /// Sees to it that forks are seen.

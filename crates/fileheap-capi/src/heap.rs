@@ -115,8 +115,8 @@ fn vet(heap: Heap) -> Result<Heap> {
     Ok(heap)
 }
 
-pub(crate) fn admit(heap: Heap) -> Result<*mut fheap> {
-    table::add(vet(heap)?).map(|handle| handle as *mut fheap)
+pub(crate) fn admit(open: impl FnOnce() -> Result<Heap>) -> Result<*mut fheap> {
+    table::open(|| vet(open()?)).map(|handle| handle as *mut fheap)
 }
 
 fn open_as(
@@ -126,7 +126,8 @@ fn open_as(
     open: impl FnOnce(&Path, &Options) -> Result<Heap>,
 ) -> Result<()> {
     arguments::store(arguments::place(to)?, null_mut());
-    let heap = admit(open(arguments::path(path)?, &options(from)?)?)?;
+    let (path, options) = (arguments::path(path)?, options(from)?);
+    let heap = admit(|| open(path, &options))?;
     arguments::store(to, heap);
     Ok(())
 }
@@ -175,6 +176,13 @@ pub extern "C" fn fheap_open_or_create(
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_close(heap: *mut fheap) -> fheap_status {
     status(|| table::remove(heap as usize))
+}
+
+/// The same for whoever cannot wait for an open transaction to end, destructors say: the heap is
+/// closed when that does, and FHEAP_OK is returned. The handle is not to be used any more.
+#[unsafe(no_mangle)]
+pub extern "C" fn fheap_release(heap: *mut fheap) -> fheap_status {
+    status(|| table::remove_late(heap as usize))
 }
 
 /// The address of offset 0, or NULL.

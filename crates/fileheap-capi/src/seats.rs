@@ -6,7 +6,7 @@
 //! has the kernel put a barrier into every running thread (membarrier), and then waits for seats
 //! that still name it. So the quick side pays nothing for the slow one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ptr::null;
 use std::sync::atomic::{
     AtomicBool, AtomicUsize,
@@ -54,21 +54,30 @@ pub fn seats() -> MutexGuard<'static, Option<Seats>> {
     SEATS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Mine(Option<&'static Seat>);
-
-impl Drop for Mine {
-    fn drop(&mut self) {
-        let _ = QUICK.try_with(|quick| quick.set(null()));
-        if let Some(seat) = self.0.take() {
-            seats().get_or_insert_default().idle.push(seat);
-        }
-    }
-}
-
 thread_local! {
     /// Has no destructor: quick to reach.
     static QUICK: Cell<*const Seat> = const { Cell::new(null()) };
-    static MINE: RefCell<Mine> = const { RefCell::new(Mine(None)) };
+}
+
+/// Hands a seat on when its thread ends. A key of the C library's, whose destructor comes after
+/// those of all thread-locals, of C++ ones too, which may allocate and free: and again, if need be.
+fn give_back_later(seat: &'static Seat) {
+    static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: the library is never unloaded (build.rs), and the function lets nothing unwind.
+        (unsafe { libc::pthread_key_create(&raw mut key, Some(give_back)) } == 0).then_some(key)
+    });
+    if let Some(key) = *key {
+        // SAFETY: a key that was created. Failing, the thread keeps its seat for good.
+        unsafe { libc::pthread_setspecific(key, std::ptr::from_ref(seat).cast()) };
+    }
+}
+
+extern "C" fn give_back(seat: *mut libc::c_void) {
+    QUICK.set(null());
+    // SAFETY: from `give_back_later`; seats are never freed.
+    seats().get_or_insert_default().idle.push(unsafe { &*seat.cast::<Seat>() });
 }
 
 /// The calling thread's seat.
@@ -99,8 +108,7 @@ fn enter() -> &'static Seat {
     seat.near.set(NOWHERE);
     seat.uncounted.set(0);
     seat.target.set(0);
-    // A thread past its destructors keeps its seat for good.
-    let _ = MINE.try_with(|mine| mine.borrow_mut().0 = Some(seat));
+    give_back_later(seat);
     QUICK.set(seat);
     seat
 }
@@ -192,5 +200,35 @@ pub fn wait_until_left(those: impl Fn(usize) -> bool) {
             }
             std::thread::yield_now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Last;
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            mine();
+        }
+    }
+
+    thread_local! {
+        static LAST: Last = const { Last };
+    }
+
+    #[test]
+    fn threads_that_come_back_at_their_end_hand_their_seats_on() {
+        for _ in 0..50 {
+            let thread = std::thread::spawn(|| {
+                LAST.with(|_| ());
+                mine();
+            });
+            thread.join().expect("an end");
+        }
+        // Those of the other tests of this program, too.
+        assert!(seats().as_ref().is_some_and(|seats| seats.all.len() < 20));
     }
 }

@@ -27,8 +27,6 @@ pub struct State {
     own: Mutex<Own>,
     /// Forks that led to the process that opened it.
     generation: u32,
-    /// The parent had a transaction open when it forked this process.
-    orphaned: AtomicBool,
     /// Bytes allocated by `fmalloc` since the last commit.
     pub uncommitted: AtomicU64,
 }
@@ -69,16 +67,15 @@ fn inherited(heap: &Heap) -> Error {
     let text = "this process is a forked child: the heap and its transaction are the parent's";
     Error::new(ErrorKind::ForkedChild, text)
         .at(heap.path())
-        .advice("open the heap in the child, or write in the parent")
+        .advice("close it in the child and open it anew, or leave the work to the parent")
 }
 
 impl State {
     pub fn new(heap: Heap) -> Self {
         let (base, reserved_bytes) = (heap.base() as usize, heap.reserved_bytes() as usize);
         let (open, own) = (AtomicPtr::new(null_mut()), Mutex::new(Own(null_mut())));
-        let (orphaned, uncommitted) = (AtomicBool::new(false), AtomicU64::new(0));
-        let generation = fork::generation();
-        Self { heap, base, reserved_bytes, open, own, generation, orphaned, uncommitted }
+        let (generation, uncommitted) = (fork::generation(), AtomicU64::new(0));
+        Self { heap, base, reserved_bytes, open, own, generation, uncommitted }
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -111,30 +108,23 @@ impl State {
     /// In a forked child: the transaction is the parent's, and so is the memory in it that goes
     /// to the file as it is.
     pub fn orphan(&self) {
-        // Another thread of the parent may hold the lock: nobody will ever give it back here.
-        let is_idle = self.own.try_lock().is_ok_and(|own| own.0.is_null());
-        self.orphaned.store(!is_idle, SeqCst);
         self.open.store(null_mut(), SeqCst);
     }
 
-    /// An error in a child of the process that opened it.
+    /// An error in a child of the process that opened it: whatever other threads of the parent did
+    /// when it forked, they will never end here, and to wait for them is to hang.
     pub fn is_ours(&self) -> Result<()> {
         if self.generation == fork::generation() { Ok(()) } else { Err(inherited(&self.heap)) }
     }
 
     /// Uses the open transaction alone: other threads wait until that is done.
     pub fn alone<R>(&self, work: impl FnOnce(&mut Txn) -> Result<R>) -> Result<R> {
-        self.is_ours()?;
         self.alone_if_open(work)?.ok_or_else(|| no_transaction(&self.heap))
     }
 
     /// The same; None if no transaction is open.
     pub fn alone_if_open<R>(&self, work: impl FnOnce(&mut Txn) -> Result<R>) -> Result<Option<R>> {
-        if self.is_ours().is_err() {
-            // A child may read, unless it was born in the midst of writing.
-            let orphaned = self.orphaned.load(SeqCst);
-            return if orphaned { Err(inherited(&self.heap)) } else { Ok(None) };
-        }
+        self.is_ours()?;
         let own = self.own();
         let txn = own.0;
         if txn.is_null() {

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::ptr::null_mut;
 use std::sync::atomic::{
-    AtomicPtr, AtomicUsize,
+    AtomicBool, AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, SeqCst},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use fileheap_core::{Error, ErrorKind, Heap, Result};
 
@@ -46,9 +46,19 @@ pub struct Owned {
     /// How often each place was used.
     uses: Vec<usize>,
     free: Vec<usize>,
+    /// Handles to be closed once the transactions of their heaps have ended.
+    late: Vec<usize>,
+    /// Threads that open heaps, and threads that close some for good: never both. A heap that is
+    /// found open must not be gone when it gets its handle, nor its addresses be taken still.
+    opening: usize,
+    closing: usize,
 }
 
 static OWNED: Mutex<Option<Owned>> = Mutex::new(None);
+/// Told when nobody opens, or nobody closes, any more.
+static TURN: Condvar = Condvar::new();
+/// Whether `late` has any.
+static LATE: AtomicBool = AtomicBool::new(false);
 
 pub fn owned() -> MutexGuard<'static, Option<Owned>> {
     OWNED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -64,9 +74,38 @@ fn closed(handle: usize) -> Error {
     Error::new(ErrorKind::Closed, what).advice("open the heap first")
 }
 
-/// Gives an open heap a handle. Handles of the same heap share one state.
-pub fn add(heap: Heap) -> Result<usize> {
+/// Being among those who open heaps, or who close them.
+struct Turn(fn(&mut Owned) -> &mut usize);
+
+impl Turn {
+    fn take(mine: fn(&mut Owned) -> &mut usize, others: fn(&mut Owned) -> &mut usize) -> Self {
+        let mut owned = owned();
+        while *others(owned.get_or_insert_default()) > 0 {
+            owned = TURN.wait(owned).unwrap_or_else(PoisonError::into_inner);
+        }
+        *mine(owned.get_or_insert_default()) += 1;
+        Self(mine)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut owned = owned();
+        let count = (self.0)(owned.get_or_insert_default());
+        // A forked child begins with none.
+        *count = count.saturating_sub(1);
+        TURN.notify_all();
+    }
+}
+
+/// Opens a heap and gives it a handle. Handles of the same heap share one state.
+pub fn open(open: impl FnOnce() -> Result<Heap>) -> Result<usize> {
     fork::watch();
+    let _turn = Turn::take(|owned| &mut owned.opening, |owned| &mut owned.closing);
+    add(open()?)
+}
+
+fn add(heap: Heap) -> Result<usize> {
     let mut owned = owned();
     let owned = owned.get_or_insert_default();
     let known = owned.by_handle.values().find(|state| state.heap.is_same(&heap)).cloned();
@@ -98,32 +137,94 @@ pub fn state(handle: usize) -> Result<Arc<State>> {
     state.ok_or_else(|| closed(handle))
 }
 
-/// Closes a handle; the last one of a heap closes the heap.
-pub fn remove(handle: usize) -> Result<()> {
+/// The same for who works with the heap: an error in a forked child.
+pub fn usable(handle: usize) -> Result<Arc<State>> {
     let state = state(handle)?;
-    let is_last = {
-        let owned = owned();
-        let sharing = owned.iter().flat_map(|owned| owned.by_handle.values());
-        sharing.filter(|other| Arc::ptr_eq(other, &state)).count() == 1
-    };
-    // Fails while a transaction is open, and then nothing has changed.
-    if is_last {
+    state.is_ours()?;
+    Ok(state)
+}
+
+impl Owned {
+    /// Takes a handle away, unless it is the last one of its heap: then the state.
+    fn take_unless_last(&mut self, handle: usize) -> Result<Option<Arc<State>>> {
+        let state = self.by_handle.get(&handle).cloned().ok_or_else(|| closed(handle))?;
+        if self.by_handle.values().filter(|other| Arc::ptr_eq(other, &state)).count() == 1 {
+            return Ok(Some(state));
+        }
+        self.take(handle);
+        Ok(None)
+    }
+
+    fn take(&mut self, handle: usize) -> Option<Arc<State>> {
+        place(handle).handle.store(0, SeqCst);
+        seats::wait_until_left(|inside| inside == handle);
+        let state = self.by_handle.remove(&handle)?;
+        self.free.push(handle / 2 % PLACES);
+        Some(state)
+    }
+}
+
+/// Closes a handle; the last one of a heap closes the heap. Fails while a transaction is open in
+/// that, and then nothing has changed.
+pub fn remove(handle: usize) -> Result<()> {
+    if owned().get_or_insert_default().take_unless_last(handle)?.is_none() {
+        return Ok(());
+    }
+    let _turn = Turn::take(|owned| &mut owned.closing, |owned| &mut owned.opening);
+    // Somebody may have opened it again, or closed it, meanwhile.
+    let last = owned().get_or_insert_default().take_unless_last(handle)?;
+    let Some(state) = last else { return Ok(()) };
+    if state.is_ours().is_ok() {
         state.heap.close()?;
     }
-    let mut owned = owned();
-    let Some(owned) = owned.as_mut() else { return Ok(()) };
-    place(handle).handle.store(0, SeqCst);
-    seats::wait_until_left(|inside| inside == handle);
-    if owned.by_handle.remove(&handle).is_some() {
-        owned.free.push(handle / 2 % PLACES);
-    }
+    // The lock goes before the state, whose end takes a moment.
+    let taken = owned().as_mut().and_then(|owned| owned.take(handle));
+    drop(taken);
     Ok(())
+}
+
+/// The same; while a transaction is open the heap is closed when that ends.
+pub fn remove_late(handle: usize) -> Result<()> {
+    match remove(handle) {
+        Err(error) if error.kind() == ErrorKind::Busy => {}
+        done => return done,
+    }
+    owned().get_or_insert_default().late.push(handle);
+    LATE.store(true, SeqCst);
+    // The transaction may have ended before it could see that.
+    close_late();
+    Ok(())
+}
+
+/// To be called when a transaction has ended.
+pub fn close_late() {
+    if !LATE.load(SeqCst) {
+        return;
+    }
+    let waiting = {
+        let mut owned = owned();
+        LATE.store(false, SeqCst);
+        owned.as_mut().map(|owned| std::mem::take(&mut owned.late)).unwrap_or_default()
+    };
+    for handle in waiting {
+        // Not to be heard of: whoever released it is gone.
+        let _ = remove(handle).map_err(|error| {
+            if error.kind() == ErrorKind::Busy {
+                owned().get_or_insert_default().late.push(handle);
+                LATE.store(true, SeqCst);
+            }
+        });
+    }
 }
 
 /// In a forked child: leaves the transactions to the parent.
 pub fn orphan_all() {
-    let owned = owned();
-    owned.iter().flat_map(|owned| owned.by_handle.values()).for_each(|state| state.orphan());
+    let mut owned = owned();
+    let Some(owned) = owned.as_mut() else { return };
+    // Those threads are the parent's.
+    (owned.opening, owned.closing) = (0, 0);
+    owned.late.clear();
+    owned.by_handle.values().for_each(|state| state.orphan());
 }
 
 /// The heap whose addresses an address is among, if it is open.
@@ -147,6 +248,7 @@ pub fn around(address: usize) -> Result<Near> {
     find(address).ok_or_else(|| {
         let text = format!("the address {address:#x} lies in no open heap");
         Error::new(ErrorKind::BadPointer, text)
+            .advice("a container outside of the heap must be given the heap's allocator")
     })
 }
 

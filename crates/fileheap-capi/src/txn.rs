@@ -48,10 +48,23 @@ fn write(handle: usize) -> Result<Arc<State>> {
     writes().get(&handle).cloned().ok_or_else(ended)
 }
 
+pub(crate) fn is_open(handle: usize) -> bool {
+    write(handle).is_ok()
+}
+
 fn end_read(handle: usize) -> bool {
     // Taken out first: the end of the last reader carries the log home, which takes its time.
     let read = READS.try_with(|reads| reads.borrow_mut().remove(&handle));
-    read.ok().flatten().is_some()
+    let is_one = read.ok().flatten().is_some();
+    if is_one {
+        table::close_late();
+    }
+    is_one
+}
+
+/// In a forked child: what its thread read in are the parent's heaps. Not even given up here.
+pub(crate) fn forget_reads() {
+    let _ = READS.try_with(|reads| std::mem::forget(reads.take()));
 }
 
 pub(crate) fn begin(state: &Arc<State>, tracked: bool, wait_ms: i64) -> Result<usize> {
@@ -72,11 +85,14 @@ pub(crate) fn end(handle: usize, commits: bool) -> Result<()> {
     let txn = state.take(handle)?;
     writes().remove(&handle);
     let verdict = txn.verdict(&state.heap);
-    if commits && verdict.is_ok() {
-        return txn.inner.commit().map(|_| ());
-    }
-    txn.inner.abort()?;
-    if commits { verdict } else { Ok(()) }
+    let done = if commits && verdict.is_ok() {
+        txn.inner.commit().map(|_| ())
+    } else {
+        txn.inner.abort().and(if commits { verdict } else { Ok(()) })
+    };
+    drop(state);
+    table::close_late();
+    done
 }
 
 /// Commits what is open and goes on, while other threads that allocate wait.
@@ -126,7 +142,7 @@ pub extern "C" fn fheap_begin_read(
 ) -> fheap_status {
     status(|| {
         arguments::store(arguments::place(txn)?, null_mut());
-        let state = table::state(heap as usize)?;
+        let state = table::usable(heap as usize)?;
         let read = state.heap.begin_read_wait(arguments::wait(wait_ms))?;
         let handle = NEXT.fetch_add(2, Relaxed);
         let kept = READS.try_with(|reads| reads.borrow_mut().insert(handle, read));

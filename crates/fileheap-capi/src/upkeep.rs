@@ -145,7 +145,7 @@ fn report(to: *mut fheap_check_report, check: &CheckReport) -> Result<()> {
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_stat(heap: *mut fheap, stats: *mut fheap_stats) -> fheap_status {
     status(|| {
-        let state = table::state(heap as usize)?;
+        let state = table::usable(heap as usize)?;
         let stat = state.heap.stat()?;
         let told = fheap_stats {
             size: 0,
@@ -177,7 +177,7 @@ pub extern "C" fn fheap_stat(heap: *mut fheap, stats: *mut fheap_stats) -> fheap
 pub extern "C" fn fheap_check(heap: *mut fheap, to: *mut fheap_check_report) -> fheap_status {
     status(|| {
         arguments::place(to)?;
-        report(to, &table::state(heap as usize)?.heap.check()?)
+        report(to, &table::usable(heap as usize)?.heap.check()?)
     })
 }
 
@@ -199,20 +199,20 @@ pub extern "C" fn fheap_finding(index: usize, offset: *mut u64) -> *const c_char
 /// Makes all commits so far, and direct extents this process stores to, survive a power cut.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_sync(heap: *mut fheap) -> fheap_status {
-    status(|| table::state(heap as usize)?.heap.sync())
+    status(|| table::usable(heap as usize)?.heap.sync())
 }
 
 /// Carries the log home as far as readers allow.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_checkpoint(heap: *mut fheap) -> fheap_status {
-    status(|| table::state(heap as usize)?.heap.checkpoint())
+    status(|| table::usable(heap as usize)?.heap.checkpoint())
 }
 
 /// Gives disk space that nothing uses back to the filesystem. Waits for writers. `to` may be NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_trim(heap: *mut fheap, to: *mut fheap_trim_report) -> fheap_status {
     status(|| {
-        let done = table::state(heap as usize)?.heap.trim()?;
+        let done = table::usable(heap as usize)?.heap.trim()?;
         if to.is_null() {
             return Ok(());
         }
@@ -248,7 +248,7 @@ pub extern "C" fn fheap_compact(
 /// reading will do.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_backup(heap: *mut fheap, target: *const c_char) -> fheap_status {
-    status(|| table::state(heap as usize)?.heap.backup(arguments::path(target)?))
+    status(|| table::usable(heap as usize)?.heap.backup(arguments::path(target)?))
 }
 
 /// Mends what can be derived from what is left of a heap that nobody has open; with `give_up_log`

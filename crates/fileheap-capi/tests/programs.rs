@@ -107,8 +107,32 @@ fn children_leave_the_heaps_of_their_parents_alone() {
 }
 
 #[test]
+fn heaps_are_opened_and_closed_under_each_other() {
+    c("tests/c/opening.c");
+}
+
+#[test]
 fn fmalloc() {
     c("tests/c/fmalloc.c");
+}
+
+#[test]
+fn fmalloc_pointers() {
+    cpp("tests/cpp/fm_ptr.cpp");
+}
+
+#[test]
+fn a_disk_that_fails_is_told() {
+    c("tests/c/poisoned.c");
+}
+
+#[test]
+fn loaded_at_run_time() {
+    let program = tools::made().join("plugin-program");
+    let mut build = C.command("tests/c/plugin.c");
+    succeeds(build.arg("-o").arg(&program).args(["-ldl", "-lpthread"]));
+    let library = tools::prefix().join("lib/libfileheap.so.0");
+    works(&program, &[library, folder("plugin")]);
 }
 
 #[test]
@@ -122,6 +146,11 @@ fn containers() {
 }
 
 #[test]
+fn containers_between_heaps() {
+    cpp("tests/cpp/between.cpp");
+}
+
+#[test]
 fn objects_by_name() {
     cpp("tests/cpp/objects.cpp");
 }
@@ -129,17 +158,21 @@ fn objects_by_name() {
 #[test]
 fn headers_in_the_other_versions() {
     for words in ["g++ -std=c++20", "clang++ -std=c++17", "clang++ -std=c++17 -fno-rtti"] {
-        succeeds(Compiler(words).command("tests/cpp/pointers.cpp").arg("-fsyntax-only"));
+        for source in ["pointers", "between", "fm_ptr"] {
+            let source = format!("tests/cpp/{source}.cpp");
+            succeeds(Compiler(words).command(&source).arg("-fsyntax-only"));
+        }
     }
 }
 
 #[test]
 fn under_address_sanitizer() {
-    // Not fork.c: the sanitizer's own locks are not given back in children of several threads.
+    // Not fork.c and opening.c: the sanitizer's own locks are not given back in children of
+    // several threads.
     for source in ["basics", "misuse", "stress", "ending", "fmalloc"] {
         run(&SANITIZED_C.build(&format!("tests/c/{source}.c")), &[]);
     }
-    for source in ["pointers", "containers", "objects"] {
+    for source in ["pointers", "containers", "objects", "between", "fm_ptr"] {
         run(&SANITIZED_CPP.build(&format!("tests/cpp/{source}.cpp")), &[]);
     }
 }
@@ -150,10 +183,12 @@ fn under_valgrind() {
     let valgrind = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full"];
     // What tables of ours point at from their middle is not lost.
     let valgrind = [&valgrind[..], &["--errors-for-leak-kinds=definite"]].concat();
-    for source in ["basics", "misuse"] {
+    for source in ["basics", "misuse", "fmalloc"] {
         run(&C.build(&format!("tests/c/{source}.c")), &valgrind);
     }
-    run(&CLANG.build("tests/cpp/objects.cpp"), &valgrind);
+    for source in ["objects", "pointers", "containers", "between", "fm_ptr"] {
+        run(&CLANG.build(&format!("tests/cpp/{source}.cpp")), &valgrind);
+    }
 }
 
 #[test]

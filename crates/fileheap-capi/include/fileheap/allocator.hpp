@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "construct.hpp"
 #include "error.hpp"
 #include "offset_ptr.hpp"
 
@@ -40,7 +41,8 @@ template <> struct holds_addresses<char32_t> : std::true_type {};
 #endif
 
 /// Eight bytes: its distance to the first byte of its heap, or nothing: then it allocates in the
-/// heap that it lies in itself, so that strings in a vector in a map need not be told where.
+/// heap that it lies in itself, so that strings in a vector in a map need not be told where. One
+/// that lies in a heap is always that heap's, whichever it was copied from.
 ///
 /// A container that holds addresses works too, as long as the heap lies at its recorded address;
 /// the heap then refuses to open elsewhere.
@@ -59,16 +61,14 @@ public:
     using is_always_equal = std::false_type;
 
     /// Of the heap that it is going to lie in.
-    allocator() noexcept = default;
+    allocator() noexcept { mark(); }
     /// Of the heap whose first byte is at `base`.
-    explicit allocator(void *base) noexcept : base_(base) {}
-    allocator(const allocator &other) noexcept : base_(other.base()) {}
-    template <class U> allocator(const allocator<U> &other) noexcept : base_(other.base()) {
-        // A failure is met again at the first allocation, and by the commit.
-        if (holds_addresses<T>::value && base_) fheap_hold_addresses(base_.get());
-    }
+    explicit allocator(void *base) noexcept { settle(base); }
+    allocator(const allocator &other) noexcept { follow(other); }
+    template <class U> allocator(const allocator<U> &other) noexcept { follow(other); }
     allocator &operator=(const allocator &other) noexcept {
-        base_ = other.base();
+        base_ = nullptr;
+        follow(other);
         return *this;
     }
 
@@ -82,6 +82,13 @@ public:
     /// A failure - outside of a transaction, say - leaves the memory allocated.
     void deallocate(pointer memory, size_type) noexcept {
         fheap_free_near(static_cast<void *>(std::addressof(*memory)));
+    }
+
+    /// Elements that allocate do so here too.
+    template <class U, class... Arguments,
+              std::enable_if_t<detail::takes<U, allocator>::value, int> = 0>
+    void construct(U *at, Arguments &&...arguments) {
+        detail::build(at, *this, std::forward<Arguments>(arguments)...);
     }
 
     /// The first byte of its heap; nullptr if it has none and lies in none.
@@ -98,6 +105,19 @@ public:
     }
 
 private:
+    template <class U> void follow(const allocator<U> &other) noexcept {
+        if (!fheap_is_inside(this)) base_ = other.base();
+        mark();
+    }
+    void settle(void *base) noexcept {
+        if (!fheap_is_inside(this)) base_ = base;
+        mark();
+    }
+    /// Even empty containers of this sort hold addresses: of themselves. A failure is met again at
+    /// the first allocation, and by the commit.
+    void mark() const noexcept {
+        if (holds_addresses<T>::value && fheap_is_inside(near())) fheap_hold_addresses(near());
+    }
     const void *near() const noexcept {
         const void *const known = base_.get();
         return known != nullptr ? known : this;

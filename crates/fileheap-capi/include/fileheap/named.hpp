@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "allocator.hpp"
+#include "construct.hpp"
 #include "error.hpp"
 
 namespace fileheap {
@@ -68,12 +69,13 @@ T *make(fheap *heap, const char *name, std::size_t count, Arguments &&...argumen
     std::size_t made = 0;
     try {
         if (holds_addresses<T>::value) check(fheap_hold_addresses(memory));
+        const allocator<T> here(fheap_base(heap));
         for (; made < count; ++made) {
             // Each element of an array gets copies.
             if (count == 1) {
-                ::new (static_cast<void *>(first)) T(std::forward<Arguments>(arguments)...);
+                build(first, here, std::forward<Arguments>(arguments)...);
             } else {
-                ::new (static_cast<void *>(first + made)) T(arguments...);
+                build(first + made, here, arguments...);
             }
         }
         fheap_root root = FHEAP_ROOT_INIT;
@@ -110,14 +112,20 @@ public:
         return array;
     }
     template <class... Arguments> T *operator()(Arguments &&...arguments) const {
-        if (finds_) {
-            const auto found = find<T>(heap_, name_);
-            if (found.first != nullptr) return found.first;
+        if (T *const found = here()) return found;
+        try {
+            return make<T>(heap_, name_, count_, std::forward<Arguments>(arguments)...);
+        } catch (const error &failure) {
+            // Another thread may have been quicker.
+            T *const found = failure.code() == FHEAP_ALREADY_EXISTS ? here() : nullptr;
+            if (found == nullptr) throw;
+            return found;
         }
-        return make<T>(heap_, name_, count_, std::forward<Arguments>(arguments)...);
     }
 
 private:
+    T *here() const { return finds_ ? find<T>(heap_, name_).first : nullptr; }
+
     fheap *heap_;
     const char *name_;
     std::size_t count_ = 1;

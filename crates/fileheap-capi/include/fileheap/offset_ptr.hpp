@@ -29,6 +29,9 @@ public:
     using reference = std::add_lvalue_reference_t<T>;
     using difference_type = std::ptrdiff_t;
     using iterator_category = std::random_access_iterator_tag;
+#if defined(__cpp_lib_concepts)
+    using iterator_concept = std::contiguous_iterator_tag;
+#endif
     template <class U> using rebind = offset_ptr<U>;
 
     offset_ptr() noexcept = default;

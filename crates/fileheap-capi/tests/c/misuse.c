@@ -16,6 +16,7 @@ static void on(fheap *none) {
     char name[FHEAP_NAME_BYTES];
     unsigned char uuid[16];
     FAILS(FHEAP_CLOSED, fheap_close(none));
+    FAILS(FHEAP_CLOSED, fheap_release(none));
     FAILS(FHEAP_CLOSED, fheap_begin(none, 0, 0, &txn));
     EXPECT(txn == NULL);
     FAILS(FHEAP_CLOSED, fheap_begin_read(none, 0, &txn));
@@ -76,8 +77,15 @@ static void pointers(void) {
     EXPECT(fheap_last_status() == FHEAP_LIMIT_REACHED);
     EXPECT(fheap_alloc(heap, (size_t)1 << 34) == NULL);
     EXPECT(fheap_calloc(heap, SIZE_MAX / 2, 3) == NULL);
-    EXPECT(fheap_alloc_aligned(heap, 3, 10) == NULL);
-    EXPECT(fheap_last_status() == FHEAP_INVALID_ARGUMENT);
+    const size_t odd[] = {0, 3, (size_t)1 << 63, SIZE_MAX};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; ++i) {
+        EXPECT(fheap_alloc_aligned(heap, odd[i], 10) == NULL);
+        EXPECT(fheap_last_status() == FHEAP_INVALID_ARGUMENT);
+    }
+    EXPECT(fheap_alloc_aligned(heap, (size_t)1 << 40, 10) == NULL);
+    EXPECT(fheap_alloc_direct(heap, SIZE_MAX, 1, NULL) == NULL);
+    EXPECT(fheap_last_status() == FHEAP_LIMIT_REACHED);
+    FAILS(FHEAP_BAD_POINTER, fheap_touch(heap, block, SIZE_MAX));
     EXPECT(fheap_alloc_near(fheap_base(heap), 16, 10, 64) == NULL);
     FAILS(FHEAP_INVALID_ARGUMENT, fheap_bind(heap, NULL, NULL));
     FAILS(FHEAP_INVALID_ARGUMENT, fheap_bind(heap, "x", NULL));

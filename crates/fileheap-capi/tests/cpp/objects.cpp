@@ -1,5 +1,6 @@
 // Objects by name, exceptions, transactions that end by themselves.
 
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -21,6 +22,14 @@ struct fragile {
         ++alive;
     }
     ~fragile() { --alive; }
+};
+
+// Takes its time to be made.
+struct slow {
+    int number;
+    explicit slow(int number) : number(number) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
 };
 
 struct shared_name {
@@ -117,6 +126,35 @@ void transactions(fileheap::heap &heap) {
     EXPECT(heap.find<point>("thread 2").first->x == 2);
 }
 
+// Threads that want the same object at once get the same one.
+void quickest(const fileheap::heap &heap) {
+    auto txn = heap.begin();
+    slow *found[4] = {};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&, i] { found[i] = heap.find_or_construct<slow>("slow")(i); });
+    }
+    for (auto &thread : threads) thread.join();
+    for (const slow *one : found) EXPECT(one == found[0]);
+    EXPECT(heap.destroy<slow>("slow"));
+    txn.commit();
+}
+
+// A heap whose transaction lives longer goes with that.
+void outlived(const std::string &path) {
+    fileheap::transaction *txn = nullptr;
+    {
+        fileheap::heap heap(path, small_heap());
+        txn = new fileheap::transaction(heap);
+        heap.construct<point>("late")(1, 2);
+    }
+    txn->commit();
+    delete txn;
+    EXPECT(fheap_compact(path.c_str(), nullptr, nullptr) == FHEAP_OK);
+    fileheap::heap heap(path, small_heap());
+    EXPECT(heap.find<point>("late").first->y == 2);
+}
+
 } // namespace
 
 int main(int count, char **arguments) {
@@ -127,6 +165,7 @@ int main(int count, char **arguments) {
         names(heap);
         exceptions(heap);
         transactions(heap);
+        quickest(heap);
         fileheap::heap moved = std::move(heap);
         EXPECT(!heap.is_open() && moved.is_open());
         EXPECT(moved.check_all().finding_count == 0 && moved.stat().name_count >= 4);
@@ -135,6 +174,7 @@ int main(int count, char **arguments) {
         moved.close();
         THROWS(FHEAP_CLOSED, moved.close());
     }
+    outlived(std::string(arguments[1]) + "/outlived.heap");
     fheap_status status = FHEAP_OK;
     EXPECT(!fileheap::heap::try_open(path + ".none", status).is_open());
     EXPECT(status == FHEAP_NOT_FOUND);

@@ -8,6 +8,7 @@ mod identity;
 mod limit;
 mod open;
 mod options;
+mod own;
 mod peek;
 mod place;
 mod read;

@@ -2,9 +2,9 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use super::identity;
+use super::own::Own;
 
 const SLOT_BYTES: u64 = 1 << 40;
 
@@ -15,9 +15,15 @@ const SLOT_COUNT: u64 = 128;
 const RANGES: [Range<u64>; 2] = [0x40..0x50, 0x66..0x70];
 
 /// When this process last chose or opened something in a slot; 0: never.
-static LAST_USE: Mutex<LastUse> = Mutex::new([0; SLOT_COUNT as usize]);
+static LAST_USE: Own<LastUse> = Own::new();
 
-type LastUse = [u64; SLOT_COUNT as usize];
+struct LastUse([u64; SLOT_COUNT as usize]);
+
+impl Default for LastUse {
+    fn default() -> Self {
+        Self([0; SLOT_COUNT as usize])
+    }
+}
 
 /// A base for a heap of that limit: any place aligned to its size, but one that this process used
 /// longest ago. Heaps that one process makes are likely to be opened together again.
@@ -28,8 +34,8 @@ pub fn choose(limit_bytes: u64) -> u64 {
         (first..range.end).step_by(wide as usize).filter(move |slot| slot + wide <= range.end)
     });
     let (random, salt) = (RandomState::new(), identity::new_uuid());
-    let mut last_use = LAST_USE.lock().unwrap_or_else(PoisonError::into_inner);
-    let latest = |slot| slots(slot * SLOT_BYTES, wide * SLOT_BYTES).map(|it| last_use[it]).max();
+    let mut last_use = LAST_USE.lock();
+    let latest = |slot| slots(slot * SLOT_BYTES, wide * SLOT_BYTES).map(|it| last_use.0[it]).max();
     let oldest = places.min_by_key(|&slot| (latest(slot), random.hash_one((slot, salt))));
     let base = oldest.unwrap_or(RANGES[0].start) * SLOT_BYTES;
     mark(&mut last_use, base, wide * SLOT_BYTES);
@@ -38,12 +44,12 @@ pub fn choose(limit_bytes: u64) -> u64 {
 
 /// Remembers that this process has a heap there.
 pub fn remember(base: u64, limit_bytes: u64) {
-    mark(&mut LAST_USE.lock().unwrap_or_else(PoisonError::into_inner), base, limit_bytes);
+    mark(&mut LAST_USE.lock(), base, limit_bytes);
 }
 
 fn mark(last_use: &mut LastUse, base: u64, bytes: u64) {
-    let now = last_use.iter().max().map_or(1, |latest| latest + 1);
-    slots(base, bytes).for_each(|slot| last_use[slot] = now);
+    let now = last_use.0.iter().max().map_or(1, |latest| latest + 1);
+    slots(base, bytes).for_each(|slot| last_use.0[slot] = now);
 }
 
 /// The slots that a heap touches.

@@ -1,23 +1,23 @@
 //! Which heap files are open in this process: the same file opened twice is one heap.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 
 use super::Shared;
+use super::own::Own;
 use crate::Result;
 
 type Open = HashMap<(u64, u64), Weak<Shared>>;
 
-static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+static OPEN: Own<Open> = Own::new();
 
-fn lock() -> MutexGuard<'static, Option<Open>> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock() -> MutexGuard<'static, Open> {
+    OPEN.lock()
 }
 
 /// The open heap of that identity, or the one that `open` makes.
 pub fn find_or_open(key: (u64, u64), open: impl FnOnce() -> Result<Shared>) -> Result<Arc<Shared>> {
     let mut table = lock();
-    let table = table.get_or_insert_default();
     if let Some(shared) = table.get(&key).and_then(Weak::upgrade) {
         // A forked child does not share its parent's heaps: it opens them anew.
         if shared.engine.host().board().is_mine() {
@@ -31,7 +31,7 @@ pub fn find_or_open(key: (u64, u64), open: impl FnOnce() -> Result<Shared>) -> R
 
 /// Whether this process has that heap open.
 pub fn knows(key: (u64, u64)) -> bool {
-    let known = lock().as_ref().and_then(|table| table.get(&key).and_then(Weak::upgrade));
+    let known = lock().get(&key).and_then(Weak::upgrade);
     known.is_some_and(|shared| shared.engine.host().board().is_mine())
 }
 
@@ -41,7 +41,7 @@ pub fn forget_if_only(key: (u64, u64), shared: &Arc<Shared>) -> bool {
     let mut table = lock();
     // Nobody finds it in the table while that is locked.
     let only = Arc::strong_count(shared) == 1;
-    if let Some(table) = table.as_mut().filter(|_| only) {
+    if only {
         table.remove(&key);
     }
     only
@@ -50,7 +50,6 @@ pub fn forget_if_only(key: (u64, u64), shared: &Arc<Shared>) -> bool {
 /// Forgets a heap that is being closed, unless its file was opened anew meanwhile.
 pub fn forget(key: (u64, u64), shared: &Shared) {
     let mut table = lock();
-    let Some(table) = table.as_mut() else { return };
     if table.get(&key).is_some_and(|known| std::ptr::eq(known.as_ptr(), shared)) {
         table.remove(&key);
     }
