@@ -91,12 +91,11 @@ row_function <- function(x, rows, columns, names) {
 
 # A function of one element: FUN with the further arguments and the variables that it asks for.
 caller_of <- function(job) {
-  fun <- job$fun
-  vars <- lapply(job$vars, open_cargo)
+  fun <- open_cargo(job$fun)
+  vars <- in_one_scope(lapply(job$vars, open_cargo))
   extra <- lapply(job$extra, open_cargo)
   asked <- intersect(names(vars), names(formals(args(fun)))[-1L])
   around <- vars[setdiff(names(vars), asked)]
-  for (name in names(job$around)) assign(name, open_cargo(job$around[[name]]), envir = job$into)
   if (length(around) && !is.primitive(fun)) {
     environment(fun) <- list2env(around, parent = environment(fun))
   }
@@ -107,9 +106,24 @@ caller_of <- function(job) {
                     parent = baseenv())
   names(symbols) <- names(given)
   one <- function(element) NULL
-  body(one) <- as.call(c(list(quote(FUN), quote(element)), symbols))
+  body(one) <- as.call(c(list(quote(forceAndCall), 1L + length(given), quote(FUN),
+                              quote(element)), symbols))
   environment(one) <- frame
   one
+}
+
+# Functions of the global environment that are among the variables see the others, as there.
+in_one_scope <- function(vars) {
+  is_global <- vapply(vars, function(it) is.function(it) && identical(environment(it), globalenv()),
+                      NA)
+  if (!any(is_global)) return(vars)
+  scope <- new.env(parent = globalenv())
+  vars[is_global] <- lapply(vars[is_global], function(f) {
+    environment(f) <- scope
+    f
+  })
+  list2env(vars, scope)
+  vars
 }
 
 # At most so many warnings of a chunk are passed on.
@@ -141,7 +155,7 @@ work <- function(worker, from, to, seconds = Inf, elements = NULL) {
   failure <- withRestarts(tryCatch(withCallingHandlers({
     for (at in seq.int(from, to)) {
       if (!is.null(streams)) use_stream(streams, at, from)
-      value <- FUN(element(at))
+      value <- forceAndCall(1L, FUN, element(at)) # what FUN returns may look at it later
       if (!is.null(out)) store_result(out, at, worker$job$count, value)
       else if (!is.null(value)) values[[at - from + 1]] <- value
       if (at == look_at) {

@@ -25,7 +25,7 @@ shared_places <- function() {
 # This user's folder in a place; NULL if there is none, or none can be made.
 shared_folder <- function(place, create = FALSE) {
   state <- shared_state()
-  if (is.null(state$user)) state$user <- file.info(tempdir())$uid
+  if (is.null(state$user)) state$user <- file.info("/proc/self")$uid
   for (number in 0:9) {
     path <- file.path(place, paste0("fileheap-", state$user, if (number) paste0("-", number)))
     if (create) dir.create(path, showWarnings = FALSE, mode = "0700")

@@ -50,6 +50,10 @@ detach_heap <- function(path) {
   state$attached[[path]] <- NULL
 }
 
+# Whether a vector lives in a heap, and others find it there: not once it was released, or its heap
+# removed, though this session goes on to see it.
+is_reachable <- function(x) .Call(C_is_live, x) && file.exists(.Call(C_info, x)$path)
+
 # Stands for a file-backed vector.
 record_token <- function(x, keep_attributes = TRUE) {
   told <- .Call(C_info, x)

@@ -8,6 +8,7 @@ backend_of <- function(cluster, core_count, count) {
     return(list(kind = "bioc", param = cluster, is_repeated = FALSE))
   }
   if (inherits(cluster, "cluster")) {
+    if (!length(cluster)) fail("invalid_argument", "CLUSTER has no workers")
     return(c(list(kind = "cluster", is_own = FALSE, is_repeated = TRUE), ready_cluster(cluster)))
   }
   if (!is.character(cluster) || length(cluster) != 1L ||
@@ -46,8 +47,12 @@ as_cores <- function(cores, count) {
 
 # ---- clusters of the parallel package ----
 
+# R has room for so many connections; one is for what listens.
+connections_max <- 128L
+
 own_cluster <- function(cores) {
-  cluster <- parallel::makePSOCKcluster(cores, useXDR = FALSE)
+  room <- connections_max - 1L - nrow(showConnections(all = TRUE))
+  cluster <- parallel::makePSOCKcluster(max(1, min(cores, room)), useXDR = FALSE)
   ready <- tryCatch(ready_cluster(cluster), error = function(e) {
     parallel::stopCluster(cluster)
     stop(e)

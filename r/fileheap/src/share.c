@@ -109,6 +109,16 @@ SEXP C_promote(SEXP x) {
     return R_NilValue;
 }
 
+/* Whether this is a vector of a heap that others find by its record. */
+SEXP C_is_live(SEXP x) {
+    fh_fault fault;
+    int prospects = 0;
+    fh_body *body = fh_body_of(x);
+    if (!body || body->flags & (FH_DETACHED | FH_PARTED)) return Rf_ScalarLogical(FALSE);
+    fh_need_alive(body);
+    return Rf_ScalarLogical(fh_prospects(body->heap, body->id, &prospects, &fault) == 0);
+}
+
 /* The processes that have vectors of the heap. */
 SEXP C_holders(SEXP handle) {
     enum { ROOM = 4096 };

@@ -94,3 +94,13 @@ file.create(file.path(folder, paste0(dead, "-1", c("-log1", ".note"))), file.pat
 memshare_gc()
 expect_equal(sort(list.files(folder)), sort(c(paste0(other, "-1"), "else")))
 unlink(folder, recursive = TRUE)
+# A session that lost its temporary directory, to quit() in a forked worker, is this user's still.
+options(fileheap.shared_path = shared_place)
+said <- elsewhere('options(fileheap.shared_path = place)
+  unlink(tempdir(), recursive = TRUE)
+  registerVariables("lost", list(x = 1:1000))
+  cat(basename(dirname(retrieveMetadata("lost", "x")$path)), sum(retrieveViews("lost", "x")$x))',
+  place = shared_place)
+expect_equal(said, paste(basename(fileheap:::shared_folder(shared_place, create = TRUE)), "500500"))
+memshare_gc()
+expect_equal(list.files(shared_place), character())
