@@ -117,6 +117,30 @@ kill_noted <- function(note) {
       tools::pskill(as.integer(parts[[1L]]), 9L)
     }
   }
+  kill_marked(sub("[.]workers$", "", basename(note)))
+}
+
+# Workers are started with this in their environment: the name of the note about them.
+mark_name <- "FILEHEAP_WORKERS"
+
+# Until there are none: they may be starting one another just now.
+kill_marked <- function(mark) {
+  for (round in 1:100) {
+    pids <- marked_processes(mark)
+    if (!length(pids)) return(invisible())
+    tools::pskill(pids, 9L)
+    Sys.sleep(0.01)
+  }
+}
+
+marked_processes <- function(mark) {
+  wanted <- c(charToRaw(paste0(mark_name, "=", mark)), as.raw(0))
+  pids <- setdiff(as.integer(list.files("/proc", "^[0-9]+$")), Sys.getpid())
+  Filter(function(pid) {
+    path <- file.path("/proc", pid, "environ")
+    found <- tryCatch(suppressWarnings(readBin(path, "raw", 2^20)), error = function(e) raw())
+    length(grepRaw(wanted, found, fixed = TRUE)) > 0L
+  }, pids)
 }
 
 # Memory that can be had without swapping; Inf if the kernel does not tell.

@@ -50,15 +50,42 @@ as_cores <- function(cores, count) {
 # R has room for so many connections; one is for what listens.
 connections_max <- 128L
 
+# Workers carry a mark from their first moment, and it is noted before: an interrupt while they are
+# started ends them, and so does whoever comes after this session was killed.
 own_cluster <- function(cores) {
   room <- connections_max - 1L - nrow(showConnections(all = TRUE))
-  cluster <- parallel::makePSOCKcluster(max(1, min(cores, room)), useXDR = FALSE)
-  ready <- tryCatch(ready_cluster(cluster), error = function(e) {
-    parallel::stopCluster(cluster)
-    stop(e)
+  mark <- new_base()
+  note <- note_workers(integer(), mark)
+  cluster <- NULL
+  is_ready <- FALSE
+  on.exit(if (!is_ready) {
+    kill_marked(mark)
+    for (node in cluster) try(close(node$con), silent = TRUE)
+    remove_notes(note)
   })
-  ready$note <- note_workers(vapply(ready$workers, function(worker) worker$pid, 0L))
+  cluster <- with_mark(mark, parallel::makePSOCKcluster(max(1, min(cores, room)), useXDR = FALSE))
+  ready <- ready_cluster(cluster)
+  ready$note <- note_workers(vapply(ready$workers, function(worker) worker$pid, 0L), mark)
+  ready$guard <- removes_notes(ready$note, Sys.getpid())
+  is_ready <- TRUE
   ready
+}
+
+# Takes the note away when the session ends, and its workers with it.
+removes_notes <- function(note, pid) {
+  guard <- new.env(parent = emptyenv())
+  reg.finalizer(guard, function(guard) if (identical(pid, Sys.getpid())) remove_notes(note),
+                onexit = TRUE)
+  guard
+}
+
+# Evaluates code whose child processes carry a mark.
+with_mark <- function(mark, code) {
+  old <- Sys.getenv(mark_name, NA)
+  do.call(Sys.setenv, stats::setNames(list(mark), mark_name))
+  on.exit(if (is.na(old)) Sys.unsetenv(mark_name)
+          else do.call(Sys.setenv, stats::setNames(list(old), mark_name)))
+  code
 }
 
 # A cluster whose workers have the package loaded, with their processes. Asked once of each.
