@@ -307,8 +307,18 @@ run_futures <- function(backend, job, collector, elements) {
 run_bioc <- function(backend, job, collector, elements) {
   chunks <- equal_chunks(job$count, BiocParallel::bpnworkers(backend$param))
   calls <- lapply(chunks, function(chunk) whole_chunk(job, chunk, elements))
+  # Workers that are started for this call alone are to end with it.
+  mark <- new_base()
+  note <- note_workers(integer(), mark)
+  is_over <- FALSE
+  on.exit({
+    if (!is_over) kill_marked(mark)
+    remove_notes(note)
+  })
   begin <- function() BiocParallel::bplapply(calls, chunk_runner(), libraries = libraries(),
                                              BPPARAM = backend$param)
-  results <- tryCatch(BiocParallel::bptry(begin()), error = function(e) rep(list(e), length(calls)))
+  results <- tryCatch(BiocParallel::bptry(with_mark(mark, begin())),
+                      error = function(e) rep(list(e), length(calls)))
+  is_over <- TRUE
   collect_all(collector, job, chunks, results)
 }
