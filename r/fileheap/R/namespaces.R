@@ -136,7 +136,7 @@ find_token <- function(name) {
     folder <- shared_folder(place)
     notes <- if (!is.null(folder)) list.files(folder, "[.]note$", full.names = TRUE)
     for (note in notes) {
-      lines <- tryCatch(readLines(note, encoding = "UTF-8"), error = function(e) character())
+      lines <- lines_of(note)
       if (length(lines) != 2L || lines[[2L]] != name) next
       owner <- as.integer(strsplit(basename(note), "-", fixed = TRUE)[[1L]][[2L]])
       key <- as.character(owner)
