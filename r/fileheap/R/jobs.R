@@ -48,11 +48,11 @@ begin_job <- function(job) {
        bytes = if (job$is_forked) 0 else max(job$bytes, as.numeric(utils::object.size(x))))
 }
 
-# A function that gives an element by its number.
+# A list of the elements, or a function that gives one by its number.
 element_of <- function(x, job) {
   if (job$kind == "elements") {
     if (!is.vector(x) || is.object(x)) x <- as.list(x)
-    return(if (is.list(x)) function(i) .subset2(x, i) else function(i) x[[i]])
+    return(if (is.list(x)) x else function(i) x[[i]])
   }
   rows <- nrow(x)
   columns <- ncol(x)
@@ -132,7 +132,9 @@ warnings_max <- 20L
 work <- function(worker, from, to, seconds = Inf, elements = NULL) {
   if (to < from) return(list(values = list(), to = to, seconds = 0))
   values <- vector("list", to - from + 1)
-  element <- if (is.null(elements)) worker$element else function(i) elements[[i - from + 1]]
+  element <- worker$element
+  first <- if (is.null(elements)) 1 else from
+  if (is.null(elements) && is.list(element)) elements <- element
   FUN <- worker$one
   out <- worker$out
   streams <- worker$job$streams
@@ -155,7 +157,8 @@ work <- function(worker, from, to, seconds = Inf, elements = NULL) {
   failure <- withRestarts(tryCatch(withCallingHandlers({
     for (at in seq.int(from, to)) {
       if (!is.null(streams)) use_stream(streams, at, from)
-      value <- forceAndCall(1L, FUN, element(at)) # what FUN returns may look at it later
+      item <- if (is.null(elements)) element(at) else elements[[at - first + 1]]
+      value <- forceAndCall(1L, FUN, item) # what FUN returns may look at it later
       if (!is.null(out)) store_result(out, at, worker$job$count, value)
       else if (!is.null(value)) values[[at - from + 1]] <- value
       if (at == look_at) {
