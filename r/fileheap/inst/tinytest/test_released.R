@@ -42,6 +42,26 @@ works(v, cluster, "heap closed")
 unlink(path)
 works(v, cluster, "heap removed")
 
+# Working on a temporary vector of a persistent heap leaves nothing in the file.
+options(fileheap.copy_bytes = 1e5)
+rt[["x"]] <- x
+for (i in 1:3) {
+  changed <- rt[["x"]]
+  changed[1] <- i
+  expect_true(is_file_backed(changed))
+  expect_identical(memApply(changed, 2, sum, CLUSTER = cluster), as.list(apply(changed, 2, sum)))
+  registerVariables("temporary", list(x = changed))
+  rm(changed)
+  invisible(gc())
+  expect_identical(memApply("x", 2, max, NAMESPACE = "temporary", CLUSTER = cluster),
+                   as.list(apply(retrieveViews("temporary", "x")$x, 2, max)))
+  memshare_gc("temporary", cluster)
+}
+invisible(gc())
+rt[["x"]] <- NULL
+expect_equal(sum(list_fmalloc_allocations(rt)$recoverable), 0L)
+options(fileheap.copy_bytes = NULL)
+
 # Results cannot go to what workers do not find any more.
 registerVariables("out", list(m = matrix(0, 2, 3)), writable = TRUE)
 out <- edit(memToken("out"), "m")
