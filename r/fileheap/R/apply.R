@@ -103,9 +103,7 @@ share_work <- function(x, kind, count, names, fun, extra, namespace, cluster, va
   is_forked <- backend$kind == "fork"
   cargo <- if (!is_forked) new_cargo(backend$is_repeated)
   if (!is_forked) on.exit(drop_cargo(cargo), add = TRUE)
-  moved <- if (is_forked) list(fun = fun) else ship_function(cargo, fun)
-  job <- list(id = new_base(), kind = kind, count = count, fun = moved$fun, around = moved$vars,
-              into = moved$into,
+  job <- list(id = new_base(), kind = kind, count = count, fun = ship(cargo, fun),
               extra = lapply(extra, function(it) ship(cargo, it)),
               vars = ship_vars(cargo, vars, namespace), streams = streams, out = out_token)
   # What is smaller than what would stand for it goes with the chunks.
@@ -133,6 +131,9 @@ as_out <- function(out, count) {
     fail("read_only", "OUT has to be a vector or matrix that is shared for writing: make it with ",
          "create_fmalloc_matrix(), or register it with writable = TRUE and retrieve a view with ",
          "writable = TRUE")
+  }
+  if (!is_reachable(out)) {
+    fail("destroyed", "OUT was released, or its heap removed: workers cannot find it any more")
   }
   if (is.list(out) || is.character(out)) {
     fail("type", "expected for OUT a vector or matrix of numbers, flags or bytes: workers store to ",
@@ -184,8 +185,21 @@ raise_failure <- function(failures, names) {
   if (is.na(first$index)) {
     fail("worker", "a worker could not begin: ", first$message, fields = fields)
   }
-  fail("fun", "FUN failed for ", element_text(first$index, names), ": ", first$message,
-       if (!is.null(first$call)) paste0(", in ", first$call), fields = fields)
+  text <- if (nzchar(first$message)) first$message else "it gave no reason"
+  fail("fun", "FUN failed for ", element_text(first$index, names), ": ", text,
+       if (!is.null(first$call)) paste0(", in ", first$call), missed_global(text), fields = fields)
+}
+
+# A variable that a worker did not find, and this session has: the commonest error of all.
+missed_global <- function(text) {
+  if (nchar(text, "bytes") > 1000L) return(NULL)
+  plain <- iconv(enc2utf8(text), "UTF-8", "ASCII", sub = "'") # R's quotes depend on the locale
+  quoted <- regmatches(plain, gregexpr("[\"'][^\"']+", plain))[[1L]]
+  found <- Filter(function(name) exists(name, globalenv(), inherits = FALSE), substring(quoted, 2L))
+  if (length(found)) {
+    paste0("; workers do not have \"", found[[1L]], "\" of this session's global environment: pass ",
+           "it in VARS")
+  }
 }
 
 pass_warnings <- function(warnings, names) {

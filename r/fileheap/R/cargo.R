@@ -21,7 +21,8 @@ new_cargo <- function(is_repeated) {
 # A value, or what stands for it. Without cargo all values stay: a fork has them, and so have we.
 ship <- function(cargo, x) {
   if (is.null(cargo)) return(x)
-  if (is_file_backed(x)) {
+  if (is.function(x)) return(ship_function(cargo, x))
+  if (is_reachable(x)) {
     cargo$held <- c(cargo$held, list(x))
     if (utils::object.size(attributes(x)) <= token_bytes) return(record_token(x))
     bare <- record_token(x, keep_attributes = FALSE)
@@ -136,6 +137,10 @@ open_cargo <- function(x) {
   if (inherits(x, "fileheap_dressed")) {
     return(set_attributes(resolve_record(x$bare), open_cargo(x$attributes)))
   }
+  if (inherits(x, "fileheap_function")) {
+    for (name in names(x$vars)) assign(name, open_cargo(x$vars[[name]]), envir = x$into)
+    return(x$fun)
+  }
   if (inherits(x, "fileheap_packed")) return(unserialize(open_cargo(x$bytes)))
   if (inherits(x, "fileheap_named")) {
     heap <- list(runtime = attach_own_or_other(x$path, x$uuid), path = x$path)
@@ -145,77 +150,4 @@ open_cargo <- function(x) {
     return(load_variable(find_space(x$token), x$name))
   }
   x
-}
-
-# A variable of more bytes is not sent along with a function that it surrounds.
-heavy_bytes <- 64 * 1024
-
-# A function without the large variables that its environment happens to hold: those that it
-# mentions are shared instead, the others stay behind. Returns it, the shared ones by name, and
-# the environment that the worker puts them into.
-ship_function <- function(cargo, fun) {
-  fun <- without_source(fun)
-  unchanged <- list(fun = fun, vars = list(), into = NULL)
-  if (is.primitive(fun)) return(unchanged)
-  found <- enclosed(fun)
-  is_heavy <- vapply(found$values, function(value) {
-    (is.atomic(value) || is.list(value)) && utils::object.size(value) > heavy_bytes
-  }, NA)
-  if (!any(is_heavy)) return(unchanged)
-  mentioned <- mentions(fun, found$values)
-  is_mentioned <- names(found$values) %in% mentioned
-  # What is not atomic may lead to heavy ones in its turn.
-  is_small <- vapply(found$values, function(value) {
-    is.atomic(value) && utils::object.size(value) <= by_value_bytes
-  }, NA)
-  kept <- found$values[!is_heavy & (is_mentioned | is_small)]
-  light <- list2env(kept, parent = found$top)
-  moved <- function(f) {
-    inside <- is.function(f) && !is.primitive(f) &&
-      any(vapply(found$environments, identical, NA, environment(f)))
-    if (inside) environment(f) <- light
-    without_source(f)
-  }
-  for (name in names(kept)) assign(name, moved(kept[[name]]), envir = light)
-  heavy <- found$values[is_heavy & is_mentioned]
-  list(fun = moved(fun), vars = lapply(heavy, function(value) ship(cargo, value)), into = light)
-}
-
-# The text that a function was parsed from can be longer than all else that is sent.
-without_source <- function(f) {
-  if (is.function(f) && !is.null(attr(f, "srcref"))) utils::removeSource(f) else f
-}
-
-# The names that a function uses, and those that the functions among them use.
-mentions <- function(fun, values) {
-  seen <- character()
-  waiting <- list(fun)
-  while (length(waiting)) {
-    at <- waiting[[1L]]
-    waiting <- waiting[-1L]
-    if (is.primitive(at)) next
-    new <- setdiff(c(all.names(body(at)), unlist(lapply(formals(at), all.names))), seen)
-    seen <- c(seen, new)
-    waiting <- c(waiting, Filter(is.function, values[intersect(new, names(values))]))
-  }
-  seen
-}
-
-# The variables around a function, up to the global environment or a namespace.
-enclosed <- function(fun) {
-  at <- environment(fun)
-  values <- environments <- list()
-  is_top <- function(env) {
-    identical(env, globalenv()) || identical(env, baseenv()) || identical(env, emptyenv()) ||
-      isNamespace(env) || !is.null(attr(env, "name"))
-  }
-  while (!is_top(at)) {
-    for (name in setdiff(ls(at, all.names = TRUE, sorted = FALSE), c(names(values), "..."))) {
-      value <- tryCatch(list(get(name, at, inherits = FALSE)), error = function(e) NULL)
-      if (!is.null(value)) values[name] <- value
-    }
-    environments <- c(environments, list(at))
-    at <- parent.env(at)
-  }
-  list(values = values, environments = environments, top = at)
 }

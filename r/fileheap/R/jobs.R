@@ -48,11 +48,11 @@ begin_job <- function(job) {
        bytes = if (job$is_forked) 0 else max(job$bytes, as.numeric(utils::object.size(x))))
 }
 
-# A function that gives an element by its number.
+# A list of the elements, or a function that gives one by its number.
 element_of <- function(x, job) {
   if (job$kind == "elements") {
     if (!is.vector(x) || is.object(x)) x <- as.list(x)
-    return(if (is.list(x)) function(i) .subset2(x, i) else function(i) x[[i]])
+    return(if (is.list(x)) x else function(i) x[[i]])
   }
   rows <- nrow(x)
   columns <- ncol(x)
@@ -91,12 +91,11 @@ row_function <- function(x, rows, columns, names) {
 
 # A function of one element: FUN with the further arguments and the variables that it asks for.
 caller_of <- function(job) {
-  fun <- job$fun
-  vars <- lapply(job$vars, open_cargo)
+  fun <- open_cargo(job$fun)
+  vars <- in_one_scope(lapply(job$vars, open_cargo))
   extra <- lapply(job$extra, open_cargo)
   asked <- intersect(names(vars), names(formals(args(fun)))[-1L])
   around <- vars[setdiff(names(vars), asked)]
-  for (name in names(job$around)) assign(name, open_cargo(job$around[[name]]), envir = job$into)
   if (length(around) && !is.primitive(fun)) {
     environment(fun) <- list2env(around, parent = environment(fun))
   }
@@ -107,9 +106,24 @@ caller_of <- function(job) {
                     parent = baseenv())
   names(symbols) <- names(given)
   one <- function(element) NULL
-  body(one) <- as.call(c(list(quote(FUN), quote(element)), symbols))
+  body(one) <- as.call(c(list(quote(forceAndCall), 1L + length(given), quote(FUN),
+                              quote(element)), symbols))
   environment(one) <- frame
   one
+}
+
+# Functions of the global environment that are among the variables see the others, as there.
+in_one_scope <- function(vars) {
+  is_global <- vapply(vars, function(it) is.function(it) && identical(environment(it), globalenv()),
+                      NA)
+  if (!any(is_global)) return(vars)
+  scope <- new.env(parent = globalenv())
+  vars[is_global] <- lapply(vars[is_global], function(f) {
+    environment(f) <- scope
+    f
+  })
+  list2env(vars, scope)
+  vars
 }
 
 # At most so many warnings of a chunk are passed on.
@@ -118,7 +132,9 @@ warnings_max <- 20L
 work <- function(worker, from, to, seconds = Inf, elements = NULL) {
   if (to < from) return(list(values = list(), to = to, seconds = 0))
   values <- vector("list", to - from + 1)
-  element <- if (is.null(elements)) worker$element else function(i) elements[[i - from + 1]]
+  element <- worker$element
+  first <- if (is.null(elements)) 1 else from
+  if (is.null(elements) && is.list(element)) elements <- element
   FUN <- worker$one
   out <- worker$out
   streams <- worker$job$streams
@@ -141,7 +157,8 @@ work <- function(worker, from, to, seconds = Inf, elements = NULL) {
   failure <- withRestarts(tryCatch(withCallingHandlers({
     for (at in seq.int(from, to)) {
       if (!is.null(streams)) use_stream(streams, at, from)
-      value <- FUN(element(at))
+      item <- if (is.null(elements)) element(at) else elements[[at - first + 1]]
+      value <- forceAndCall(1L, FUN, item) # what FUN returns may look at it later
       if (!is.null(out)) store_result(out, at, worker$job$count, value)
       else if (!is.null(value)) values[[at - from + 1]] <- value
       if (at == look_at) {

@@ -11,6 +11,7 @@ registerVariables <- function(namespace, variableList, writable = FALSE) {
     fail("invalid_argument", "expected for variableList a list in which each variable has a name ",
          "of its own; found ", brief(variableList))
   }
+  for (name in names) as_name(name)
   if (inherits(namespace, "fmalloc_runtime")) {
     for (name in names) {
       value <- variableList[[name]]
@@ -29,7 +30,8 @@ as_space_name <- function(namespace) {
     return(namespace$name)
   }
   if (!is.character(namespace) || length(namespace) != 1L || is.na(namespace) ||
-      !nzchar(namespace) || grepl("\n", namespace, fixed = TRUE)) {
+      !nzchar(namespace) || !validEnc(namespace) || Encoding(namespace) == "bytes" ||
+      grepl("\n", namespace, fixed = TRUE)) {
     fail("invalid_argument", "expected a namespace: one string, a runtime or a token; found ",
          brief(namespace))
   }
@@ -71,25 +73,25 @@ put_variable <- function(namespace, name, value, writable) {
     space$heaps <- c(space$heaps, list(heap))
   }
   if (!is.null(old) && old$path != heap$path) .Call(C_unbind, old$runtime, name)
-  space$held[[name]] <- if (any_file_backed(value)) value # lives as long as the link to it
+  space$held[[name]] <- if (any_reachable(value)) value # lives as long as the link to it
   state$spaces[[namespace]] <- space
 }
 
 # What has to be copied.
-shared_bytes <- function(x) if (is_file_backed(x)) 0 else as.numeric(utils::object.size(x))
+shared_bytes <- function(x) if (is_reachable(x)) 0 else as.numeric(utils::object.size(x))
 
-any_file_backed <- function(x) {
-  if (is_file_backed(x)) return(TRUE)
+any_reachable <- function(x) {
+  if (is_reachable(x)) return(TRUE)
   if (!is.list(x)) return(FALSE)
-  for (part in unclass(x)) if (any_file_backed(part)) return(TRUE)
+  for (part in unclass(x)) if (any_reachable(part)) return(TRUE)
   FALSE
 }
 
 # The object as it is bound: what lies in another heap is linked, the rest is copied.
 shared_form <- function(x, runtime, writable, link) {
   if (.Call(C_is_in, x, runtime)) return(x)
-  if (link && any_file_backed(x)) {
-    if (is_file_backed(x)) return(record_token(x))
+  if (link && any_reachable(x)) {
+    if (is_reachable(x)) return(record_token(x))
     kept <- attributes(x)
     x <- lapply(unclass(x), shared_form, runtime, writable, link)
     attributes(x) <- kept
@@ -134,7 +136,7 @@ find_token <- function(name) {
     folder <- shared_folder(place)
     notes <- if (!is.null(folder)) list.files(folder, "[.]note$", full.names = TRUE)
     for (note in notes) {
-      lines <- tryCatch(readLines(note, encoding = "UTF-8"), error = function(e) character())
+      lines <- lines_of(note)
       if (length(lines) != 2L || lines[[2L]] != name) next
       owner <- as.integer(strsplit(basename(note), "-", fixed = TRUE)[[1L]][[2L]])
       key <- as.character(owner)

@@ -25,7 +25,7 @@ shared_places <- function() {
 # This user's folder in a place; NULL if there is none, or none can be made.
 shared_folder <- function(place, create = FALSE) {
   state <- shared_state()
-  if (is.null(state$user)) state$user <- file.info(tempdir())$uid
+  if (is.null(state$user)) state$user <- file.info("/proc/self")$uid
   for (number in 0:9) {
     path <- file.path(place, paste0("fileheap-", state$user, if (number) paste0("-", number)))
     if (create) dir.create(path, showWarnings = FALSE, mode = "0700")
@@ -38,10 +38,15 @@ shared_folder <- function(place, create = FALSE) {
   NULL
 }
 
+# A file that may be gone in any moment.
+lines_of <- function(path, n = -1L) {
+  tryCatch(suppressWarnings(readLines(path, n, encoding = "UTF-8")),
+           error = function(e) character())
+}
+
 # When a process began, in the kernel's ticks; NA if there is no such process any more.
 process_start <- function(pid) {
-  text <- tryCatch(suppressWarnings(readLines(file.path("/proc", pid, "stat"), n = 1L)),
-                   error = function(e) character())
+  text <- lines_of(file.path("/proc", pid, "stat"), 1L)
   if (!length(text)) return(NA_character_)
   fields <- strsplit(sub("^.*\\) ", "", text), " ", fixed = TRUE)[[1L]]
   if (fields[[1L]] %in% c("Z", "X")) NA_character_ else fields[[20L]]
@@ -86,11 +91,12 @@ sweep_shared <- function(now = FALSE) {
 
 # Notes workers of this session's own: they are ended if the session is killed. Returns the note.
 note_workers <- function(pids, base = new_base()) {
-  for (place in shared_places()) {
+  lines <- paste(pids, vapply(pids, process_start, ""))
+  for (place in shared_places()) for (attempt in seq_len(attempts)) {
     folder <- shared_folder(place, create = TRUE)
     if (is.null(folder)) next
     note <- file.path(folder, paste0(base, ".workers"))
-    if (write_note(note, paste(pids, vapply(pids, process_start, "")))) return(note)
+    if (write_note(note, lines)) return(note)
   }
   NULL
 }
@@ -111,17 +117,41 @@ remove_notes <- function(notes) {
 }
 
 kill_noted <- function(note) {
-  for (line in tryCatch(readLines(note), error = function(e) character())) {
+  for (line in lines_of(note)) {
     parts <- strsplit(line, " ", fixed = TRUE)[[1L]]
     if (identical(process_start(parts[[1L]]), parts[[2L]])) {
       tools::pskill(as.integer(parts[[1L]]), 9L)
     }
   }
+  kill_marked(sub("[.]workers$", "", basename(note)))
+}
+
+# Workers are started with this in their environment: the name of the note about them.
+mark_name <- "FILEHEAP_WORKERS"
+
+# Until there are none: they may be starting one another just now.
+kill_marked <- function(mark) {
+  for (round in 1:100) {
+    pids <- marked_processes(mark)
+    if (!length(pids)) return(invisible())
+    tools::pskill(pids, 9L)
+    Sys.sleep(0.01)
+  }
+}
+
+marked_processes <- function(mark) {
+  wanted <- c(charToRaw(paste0(mark_name, "=", mark)), as.raw(0))
+  pids <- setdiff(as.integer(list.files("/proc", "^[0-9]+$")), Sys.getpid())
+  Filter(function(pid) {
+    path <- file.path("/proc", pid, "environ")
+    found <- tryCatch(suppressWarnings(readBin(path, "raw", 2^20)), error = function(e) raw())
+    length(grepRaw(wanted, found, fixed = TRUE)) > 0L
+  }, pids)
 }
 
 # Memory that can be had without swapping; Inf if the kernel does not tell.
 available_bytes <- function() {
-  lines <- tryCatch(readLines("/proc/meminfo", n = 5L), error = function(e) character())
+  lines <- lines_of("/proc/meminfo", 5L)
   found <- grep("^MemAvailable:", lines, value = TRUE)
   if (length(found)) 1024 * as.numeric(gsub("\\D", "", found)) else Inf
 }
@@ -139,18 +169,32 @@ make_shared <- function(bytes, store) {
   sweep_shared()
   troubles <- character()
   for (place in shared_places()) {
-    folder <- if (has_room(place, bytes)) shared_folder(place, create = TRUE)
-    if (is.null(folder)) {
+    made <- if (has_room(place, bytes)) make_at(place, store)
+    if (is.null(made)) {
       troubles <- c(troubles, paste0(place, " has no room, or no folder of this user"))
       next
     }
-    made <- make_in(folder, store)
     if (!inherits(made, "condition")) return(made)
     troubles <- c(troubles, paste0(place, ": ", conditionMessage(made)))
   }
   fail("disk_full", "no place has room for ", size_text(bytes), " to share: ",
        paste(troubles, collapse = "; "), "; set options(fileheap.shared_path = ...) to a folder ",
        "with room, or keep the data in a heap file", fields = list(found = troubles))
+}
+
+# Other sessions take the folder away whenever nothing is in it: then it is made anew.
+attempts <- 20L
+
+# The same in one place; NULL if this user can have no folder there.
+make_at <- function(place, store) {
+  made <- NULL
+  for (attempt in seq_len(attempts)) {
+    folder <- shared_folder(place, create = TRUE)
+    if (is.null(folder)) next
+    made <- make_in(folder, store)
+    if (!inherits(made, "fileheap_error_not_found")) break
+  }
+  made
 }
 
 # The same in a folder; the condition if it has no room. Whatever happens, no half of it stays.
@@ -162,7 +206,7 @@ make_in <- function(folder, store) {
     runtime <- as_runtime(.Call(C_open, path, 0, modes[["scratch"]], FALSE)[[1L]])
     list(runtime = runtime, path = path, value = store(runtime))
   }, fileheap_error_disk_full = identity, fileheap_error_io = identity,
-  fileheap_error_permission_denied = identity, fileheap_error_limit_reached = identity)
+  fileheap_error_not_found = identity, fileheap_error_permission_denied = identity, fileheap_error_limit_reached = identity)
   is_made <- !inherits(made, "condition")
   made
 }

@@ -50,11 +50,14 @@ detach_heap <- function(path) {
   state$attached[[path]] <- NULL
 }
 
-# Stands for a file-backed vector.
+# Whether a vector lives in a heap, and others find it there: not once it was released, or its heap
+# removed, though this session goes on to see it.
+is_reachable <- function(x) .Call(C_is_live, x) && file.exists(.Call(C_info, x)$path)
+
+# Stands for a file-backed vector, as long as whoever gives the token away holds that.
 record_token <- function(x, keep_attributes = TRUE) {
   told <- .Call(C_info, x)
   if (!told$alive) fail("destroyed", "this vector was destroyed: its elements are gone")
-  .Call(C_promote, x)
   structure(list(path = told$path, uuid = uuid_text(.Call(C_figures, fmalloc_runtime(x))$uuid),
                  id = told$id, attributes = if (keep_attributes) attributes(x)),
             class = "fileheap_link")

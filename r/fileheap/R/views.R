@@ -55,7 +55,7 @@ forget_attached <- function() {
 }
 
 releaseVariables <- function(namespace, variableNames) {
-  variableNames <- as_variable_names(variableNames)
+  variableNames <- unique(as_variable_names(variableNames))
   if (inherits(namespace, "fmalloc_runtime")) {
     holders <- holders_of(list(as_heap(namespace)))
     fmalloc_remove(namespace, variableNames)
@@ -140,6 +140,9 @@ pageList <- function() {
 memshare_gc <- function(namespace = NULL, cluster = NULL) {
   state <- shared_state()
   if (!is.null(cluster)) {
+    if (!inherits(cluster, "cluster")) {
+      fail("invalid_argument", "expected a cluster of the parallel package; found ", brief(cluster))
+    }
     forget <- function(namespace) forget_space(namespace)
     environment(forget) <- topenv()
     parallel::clusterCall(ready_cluster(cluster)$cluster, forget, namespace)

@@ -8,6 +8,7 @@ backend_of <- function(cluster, core_count, count) {
     return(list(kind = "bioc", param = cluster, is_repeated = FALSE))
   }
   if (inherits(cluster, "cluster")) {
+    if (!length(cluster)) fail("invalid_argument", "CLUSTER has no workers")
     return(c(list(kind = "cluster", is_own = FALSE, is_repeated = TRUE), ready_cluster(cluster)))
   }
   if (!is.character(cluster) || length(cluster) != 1L ||
@@ -46,14 +47,45 @@ as_cores <- function(cores, count) {
 
 # ---- clusters of the parallel package ----
 
+# R has room for so many connections; one is for what listens.
+connections_max <- 128L
+
+# Workers carry a mark from their first moment, and it is noted before: an interrupt while they are
+# started ends them, and so does whoever comes after this session was killed.
 own_cluster <- function(cores) {
-  cluster <- parallel::makePSOCKcluster(cores, useXDR = FALSE)
-  ready <- tryCatch(ready_cluster(cluster), error = function(e) {
-    parallel::stopCluster(cluster)
-    stop(e)
+  room <- connections_max - 1L - nrow(showConnections(all = TRUE))
+  mark <- new_base()
+  note <- note_workers(integer(), mark)
+  cluster <- NULL
+  is_ready <- FALSE
+  on.exit(if (!is_ready) {
+    kill_marked(mark)
+    for (node in cluster) try(close(node$con), silent = TRUE)
+    remove_notes(note)
   })
-  ready$note <- note_workers(vapply(ready$workers, function(worker) worker$pid, 0L))
+  cluster <- with_mark(mark, parallel::makePSOCKcluster(max(1, min(cores, room)), useXDR = FALSE))
+  ready <- ready_cluster(cluster)
+  ready$note <- note_workers(vapply(ready$workers, function(worker) worker$pid, 0L), mark)
+  ready$guard <- removes_notes(ready$note, Sys.getpid())
+  is_ready <- TRUE
   ready
+}
+
+# Takes the note away when the session ends, and its workers with it.
+removes_notes <- function(note, pid) {
+  guard <- new.env(parent = emptyenv())
+  reg.finalizer(guard, function(guard) if (identical(pid, Sys.getpid())) remove_notes(note),
+                onexit = TRUE)
+  guard
+}
+
+# Evaluates code whose child processes carry a mark.
+with_mark <- function(mark, code) {
+  old <- Sys.getenv(mark_name, NA)
+  do.call(Sys.setenv, stats::setNames(list(mark), mark_name))
+  on.exit(if (is.na(old)) Sys.unsetenv(mark_name)
+          else do.call(Sys.setenv, stats::setNames(list(old), mark_name)))
+  code
 }
 
 # A cluster whose workers have the package loaded, with their processes. Asked once of each.
@@ -275,8 +307,18 @@ run_futures <- function(backend, job, collector, elements) {
 run_bioc <- function(backend, job, collector, elements) {
   chunks <- equal_chunks(job$count, BiocParallel::bpnworkers(backend$param))
   calls <- lapply(chunks, function(chunk) whole_chunk(job, chunk, elements))
+  # Workers that are started for this call alone are to end with it.
+  mark <- new_base()
+  note <- note_workers(integer(), mark)
+  is_over <- FALSE
+  on.exit({
+    if (!is_over) kill_marked(mark)
+    remove_notes(note)
+  })
   begin <- function() BiocParallel::bplapply(calls, chunk_runner(), libraries = libraries(),
                                              BPPARAM = backend$param)
-  results <- tryCatch(BiocParallel::bptry(begin()), error = function(e) rep(list(e), length(calls)))
+  results <- tryCatch(BiocParallel::bptry(with_mark(mark, begin())),
+                      error = function(e) rep(list(e), length(calls)))
+  is_over <- TRUE
   collect_all(collector, job, chunks, results)
 }

@@ -11,7 +11,8 @@
     X(unbind, 2) X(names, 1) X(panic, 0)                                                \
     X(view, 1) X(piece, 3) X(put, 5) X(gather, 2) X(cumulate, 3) X(cumulative_state, 1)                       \
     X(column_sums, 4) X(row_state, 1) X(row_add, 4) X(row_end, 5) \
-    X(slice, 4) X(rows, 4) X(store, 3) X(shared, 3) X(promote, 1) X(holders, 1) X(mutualinfo, 5) \
+    X(slice, 4) X(rows, 4) X(store, 3) X(shared, 3) X(is_live, 1) X(holders, 1) \
+    X(mutualinfo, 5) \
     X(hurry, 1)
 
 #define ARGS_0 (void)

@@ -97,16 +97,14 @@ SEXP C_shared(SEXP handle, SEXP id, SEXP writable) {
     return x;
 }
 
-/* A temporary vector outlives the R object if a name leads to it by its record. */
-SEXP C_promote(SEXP x) {
+/* Whether this is a vector of a heap that others find by its record. */
+SEXP C_is_live(SEXP x) {
     fh_fault fault;
+    int prospects = 0;
     fh_body *body = fh_body_of(x);
-    if (!body || body->flags & FH_DETACHED) return R_NilValue;
+    if (!body || body->flags & (FH_DETACHED | FH_PARTED)) return Rf_ScalarLogical(FALSE);
     fh_need_alive(body);
-    if (!(body->flags & FH_TEMPORARY) || fh_mode(body->heap) != FH_PERSISTENT) return R_NilValue;
-    fh_begin_entry(body->heap);
-    fh_end_entry(body->heap, fh_promote(body, &fault), &fault);
-    return R_NilValue;
+    return Rf_ScalarLogical(fh_prospects(body->heap, body->id, &prospects, &fault) == 0);
 }
 
 /* The processes that have vectors of the heap. */

@@ -94,3 +94,47 @@ file.create(file.path(folder, paste0(dead, "-1", c("-log1", ".note"))), file.pat
 memshare_gc()
 expect_equal(sort(list.files(folder)), sort(c(paste0(other, "-1"), "else")))
 unlink(folder, recursive = TRUE)
+# A session that lost its temporary directory, to quit() in a forked worker, is this user's still.
+options(fileheap.shared_path = shared_place)
+said <- elsewhere('options(fileheap.shared_path = place)
+  unlink(tempdir(), recursive = TRUE)
+  registerVariables("lost", list(x = 1:1000))
+  cat(basename(dirname(retrieveMetadata("lost", "x")$path)), sum(retrieveViews("lost", "x")$x))',
+  place = shared_place)
+expect_equal(said, paste(basename(fileheap:::shared_folder(shared_place, create = TRUE)), "500500"))
+memshare_gc()
+expect_equal(list.files(shared_place), character())
+# Others may take the folder away in any moment in which it is empty: it is made anew.
+nested <- file.path(shared_place, "nested")
+dir.create(nested)
+options(fileheap.shared_path = nested)
+taken <- 0
+made <- fileheap:::make_at(nested, function(runtime) {
+  taken <<- taken + 1
+  if (taken < 3) stop(fileheap:::condition("not_found", "the folder is gone", list(kind = "not_found")))
+  "stored"
+})
+expect_equal(c(taken, made$value), c("3", "stored"))
+.Call(fileheap:::C_close, made$runtime)
+fileheap:::remove_shared(made$path)
+expect_equal(list.files(nested), character())
+sweeper <- parallel::makeCluster(1)
+parallel::clusterCall(sweeper, function(paths, place) {
+  .libPaths(paths)
+  options(fileheap.shared_path = place)
+  loadNamespace("fileheap")
+  NULL
+}, .libPaths(), nested)
+parallel:::sendCall(sweeper[[1]], function() for (i in 1:500) fileheap:::sweep_shared(TRUE), list())
+for (i in 1:50) {
+  registerVariables("raced", list(x = i))
+  releaseVariables("raced", "x")
+  note <- fileheap:::note_workers(Sys.getpid())
+  if (is.null(note) || dirname(dirname(note)) != nested) break
+  fileheap:::remove_notes(note)
+}
+expect_equal(i, 50L)
+parallel:::recvResult(sweeper[[1]])
+parallel::stopCluster(sweeper)
+memshare_gc()
+expect_equal(list.files(nested), character())

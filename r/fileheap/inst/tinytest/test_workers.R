@@ -36,6 +36,15 @@ memshare_gc()
 expect_true(await(function() !any(vapply(first, alive, NA))))
 expect_equal(left_over(), character())
 
+# They end with their session, too, and so does the note of them.
+kept <- elsewhere('options(fileheap.shared_path = place)
+  cat(unlist(memLapply(1:2, function(i) Sys.getpid(), CLUSTER = "keep", MAX.CORES = 2)))',
+  place = shared_place)
+kept <- strsplit(kept, " ")[[1]]
+expect_equal(length(kept), 2L)
+expect_true(await(function() !any(vapply(kept, alive, NA))))
+expect_equal(left_over(), character())
+
 # An error names the element, and carries the worker's message and call.
 broken <- function(v) if (v[[1]] == x17) stop("no luck") else sum(v)
 e <- caught(memApply(x, 2, broken, CLUSTER = cluster, VARS = list(x17 = x[1, 17])))
@@ -132,6 +141,34 @@ Sys.sleep(1.1)
 expect_true(good(cluster)) # the next call
 expect_equal(left_over(), character())
 expect_true(await(function() !alive(worker)))
+
+# The same while workers are started: they are ended, though nobody knows their numbers yet.
+starting <- '
+  options(fileheap.shared_path = place)
+  hit <- call("{", call("pskill", Sys.getpid(), 2), quote(Sys.sleep(60)))
+  hit[[2]][[1]] <- quote(tools::pskill)
+  suppressMessages(trace("makePSOCKcluster", exit = hit, where = asNamespace("parallel"), print = FALSE))
+  base <- fileheap:::new_base()
+  mark <- sub("[0-9]+$", fileheap:::shared_state()$made_count + 1, base)
+  said <- tryCatch(memLapply(1:2, identity, MAX.CORES = 2, CLUSTER = "psock"),
+                   interrupt = function(e) "interrupted")
+  cat("got", said, length(fileheap:::marked_processes(mark)), length(list.files(place)))'
+expect_equal(tail(elsewhere(starting, place = shared_place), 1L),
+             "got interrupted 0 0")
+flag <- tempfile()
+suppressWarnings(elsewhere('
+  options(fileheap.shared_path = place)
+  mark <- fileheap:::new_base()
+  fileheap:::note_workers(integer(), mark)
+  fileheap:::with_mark(mark, system2("sleep", "600", wait = FALSE, stdout = FALSE, stderr = FALSE))
+  cat(mark, file = flag)
+  tools::pskill(Sys.getpid(), 9)', flag = flag, place = shared_place))
+mark <- readLines(flag, warn = FALSE)
+expect_equal(basename(left_over()), paste0(mark, ".workers"))
+expect_true(length(fileheap:::marked_processes(mark)) > 0L)
+memshare_gc()
+expect_equal(length(fileheap:::marked_processes(mark)), 0L)
+expect_equal(left_over(), character())
 
 # Private memory of the workers does not grow with the data.
 private <- function() {
