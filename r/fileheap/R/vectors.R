@@ -41,8 +41,8 @@ shape <- function(x, dim, dimnames) {
 create_fmalloc_data_frame <- function(..., row.names = NULL, check.names = TRUE,
                                       stringsAsFactors = FALSE, runtime = NULL) {
   runtime <- the_runtime(runtime)
-  frame <- data.frame(..., row.names = row.names, check.names = check.names,
-                      stringsAsFactors = stringsAsFactors)
+  frame <- data.frame(..., row.names = row.names, check.names = as_flag(check.names, "check.names"),
+                      stringsAsFactors = as_flag(stringsAsFactors, "stringsAsFactors"))
   as_fmalloc(frame, runtime)
 }
 
@@ -135,9 +135,8 @@ as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE
                              runtime = NULL) {
   need_vector(x)
   if (is.null(dim)) dim <- length(x)
-  same_shape <- identical(as.double(dim), as.double(base::dim(x)))
-  if (is.null(dimnames) && same_shape) dimnames <- base::dimnames(x)
   dim <- as_extents(dim)
+  if (is.null(dimnames) && identical(dim, base::dim(x))) dimnames <- base::dimnames(x)
   dimnames <- as_dimnames(dimnames, dim)
   if (prod(as.double(dim)) != length(x)) {
     fail("dim", "dimensions ", paste(dim, collapse = " x "), " need ", prod(as.double(dim)),

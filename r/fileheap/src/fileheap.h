@@ -31,8 +31,7 @@ typedef struct {
     uint64_t bytes;
 } fh_buffer;
 
-enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
-       FH_PARTED = 32 };
+enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16 };
 
 typedef struct {
     void *data;
@@ -102,6 +101,7 @@ int fh_vector(const fh_heap *heap, uint64_t id, int purpose, fh_body **body, fh_
 int fh_destroy(const fh_heap *heap, uint64_t id, int even_if_used, fh_fault *fault);
 int fh_promote(fh_body *body, fh_fault *fault);
 void fh_detach(fh_body *body, void *data);
+int fh_is_home(const fh_body *body);
 void fh_body_free(fh_body *body);
 int fh_string_set(fh_body *body, int64_t index, const char *bytes, int count, unsigned char mark);
 void fh_string_set_na(fh_body *body, int64_t index);

@@ -25,7 +25,7 @@ SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
     SEXP blob = PROTECT(fh_pack(heap, object));
     uint64_t count = 0;
     fh_body *body = fh_body_of(object);
-    int is_in = body && body->heap == heap && !(body->flags & (FH_DETACHED | FH_PARTED));
+    int is_in = body && body->heap == heap && fh_is_home(body);
     uint64_t primary = is_in ? body->id : 0;
     fh_begin_entry(heap);
     const uint64_t *children = fh_noted_children(&count);

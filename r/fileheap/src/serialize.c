@@ -47,8 +47,9 @@ static int promote(fh_body *body) {
 /* NULL (of C) lets R write the elements. */
 SEXP fh_serialized_state(SEXP x) {
     fh_body *body = fh_own_body(x);
-    if (!body || body->flags & (FH_DETACHED | FH_PARTED)) return NULL;
+    if (!body) return NULL;
     fh_need_alive(body);
+    if (!fh_is_home(body)) return NULL;
     if (storing) {
         if (body->heap != storing) return NULL;
         note(body->id);

@@ -18,6 +18,15 @@ expect_true(refuses(create_fmalloc_vector("numeric", 2^50, rt), "limit_reached")
 expect_true(refuses(create_fmalloc_matrix("raw", 2, 2, list("a"), rt), "dim"))
 expect_true(refuses(create_fmalloc_vector("raw", 1, rt, NA), "invalid_argument"))
 expect_true(refuses(create_fmalloc_vector("raw", 1, "x"), "handle"))
+expect_true(refuses(commit("x"), "handle"))
+expect_true(refuses(fmalloc_remove(rt, 1), "invalid_argument"))
+expect_true(refuses(create_fmalloc_data_frame(a = 1, check.names = NA, runtime = rt),
+                    "invalid_argument"))
+expect_true(refuses(as_fmalloc_array(1:4, dim = list(2, "a"), runtime = rt), "dim"))
+for (bad in list("persist", NULL, NA, 1, factor("scratch"), c("scratch", "persistent"))) {
+  expect_true(refuses(open_fmalloc(new_path(), mode = bad), "invalid_argument"),
+              info = deparse(bad)[1])
+}
 expect_true(refuses(as_fmalloc_matrix(1:6, 4, 2, runtime = rt), "dim"))
 expect_true(refuses(as_fmalloc_array(1:6, 6, copy = FALSE), "not_file_backed"))
 expect_true(refuses(as_fmalloc(sum, rt), "type"))

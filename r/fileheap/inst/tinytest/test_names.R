@@ -53,6 +53,10 @@ expect_false(fmalloc_exists(rt, "matrix"))
 expect_identical(held, objects$matrix)
 expect_true(refuses(rt[["matrix"]], "not_found"))
 expect_true(refuses(fmalloc_remove(rt, "matrix"), "not_found"))
+rt$kept <- 1
+expect_true(refuses(fmalloc_remove(rt, c("kept", "matrix")), "not_found"))
+expect_true(fmalloc_exists(rt, "kept"))
+fmalloc_remove(rt, c("kept", "kept"))
 rt[["long name"]] <- rt[["long name 2"]] <- 1
 expect_identical(rt[["long name"]], 1)
 rt[["self"]] <- rt[["large"]]

@@ -31,6 +31,30 @@ rt$w <- 1
 expect_true(await(function() file.exists(paste0(flag, "-done"))))
 expect_identical(c(rt$z, rt$w), c(1, 1))
 
+# Who stored to a vector, and has it no more, stands in nobody's way: it was given a name, or edited,
+# or was anonymous and R collected it.
+rt[["n"]] <- c(1, 2)
+edit_there <- c("rt <- open_fmalloc(path)", "e <- edit(rt, 'n')", "e[1] <- e[1] + 10")
+expect_identical(elsewhere(edit_there, path = path), character())
+expect_identical(rt[["n"]], c(11, 2))
+e <- edit(rt, "n")
+e[2] <- 20
+expect_true(any(grepl(paste("process", Sys.getpid()), elsewhere(edit_there, path = path))))
+rm(e)
+anonymous <- create_fmalloc_vector("numeric", 3, rt)
+file <- tempfile()
+saveRDS(anonymous, file)
+store_there <- c("v <- readRDS(file)", "v[1] <- v[1] + 1")
+elsewhere(store_there, file = file)
+expect_identical(anonymous, c(0, 0, 0))
+rm(anonymous)
+invisible(gc())
+rt[["next entry"]] <- 1
+expect_identical(elsewhere(edit_there, path = path), character())
+expect_identical(rt[["n"]], c(21, 20))
+elsewhere(store_there, file = file)
+expect_identical(readRDS(file)[], c(1, 0, 0))
+
 # Vectors that another process still looks at are not freed under its feet.
 seen <- tempfile()
 go <- tempfile()
@@ -125,6 +149,15 @@ expect_identical(vapply(results, `[[`, 1L, "seen"), c(106L, 107L))
 expect_identical(unique(vapply(results, `[[`, "", "refused")), "fileheap_error_forked_child")
 expect_identical(x[1:3], 1:3)
 expect_false(fmalloc_exists(rt, "child"))
+
+# What a child stored to and hands back comes with what it stored.
+sent <- parallel::mclapply(1:2, function(i) {
+  x[1] <<- 100L + i
+  list(x, x[1:2])
+}, mc.cores = 2)
+expect_identical(lapply(sent, function(it) it[[1]][1:2]), list(c(101L, 2L), c(102L, 2L)))
+expect_identical(lapply(sent, `[[`, 2L), list(c(101L, 2L), c(102L, 2L)))
+expect_identical(x[1:3], 1:3)
 
 # Two processes that write in turns lose nothing and see whole transactions only.
 rt[["count"]] <- 0
