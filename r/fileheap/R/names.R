@@ -28,7 +28,7 @@ own_columns <- function(x) {
     attributes(copy) <- attributes(part)
     copy
   })
-  attributes(parts) <- attributes(x)
+  attributes(parts) <- attributes_of(x)
   parts
 }
 
@@ -72,7 +72,7 @@ part_bytes <- 1024
 as_stored <- function(x, runtime, top = FALSE) {
   if (.Call(C_is_in, x, runtime)) return(x)
   if (isS4(x) || !(is.atomic(x) || is.list(x)) || is.null(x)) return(x)
-  kept <- lapply(attributes(x), as_stored, runtime = runtime)
+  kept <- lapply(attributes_of(x), as_stored, runtime = runtime)
   if (is.list(x)) {
     parts <- lapply(unclass(x), as_stored, runtime = runtime)
   } else if (top || element_size(x) * length(x) >= part_bytes) {

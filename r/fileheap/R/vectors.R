@@ -74,8 +74,16 @@ copied <- function(x, runtime) {
 # The same data frame over other columns.
 with_columns <- function(frame, convert) {
   columns <- lapply(unclass(frame), convert)
-  attributes(columns) <- attributes(frame)
+  attributes(columns) <- attributes_of(frame)
   columns
+}
+
+# Row names that count are in R's short form: attributes() writes them out, and what they are given
+# to would have row names of its own.
+attributes_of <- function(x) {
+  kept <- attributes(x)
+  if (!is.null(kept$row.names)) kept$row.names <- .row_names_info(x, 0L)
+  kept
 }
 
 as_file_list <- function(x, runtime) {
@@ -88,7 +96,7 @@ as_file_list <- function(x, runtime) {
   with_attributes_of(file_list, x)
 }
 
-with_attributes_of <- function(to, from) set_attributes(to, attributes(from))
+with_attributes_of <- function(to, from) set_attributes(to, attributes_of(from))
 
 # On the very vector: R would give a copy its attributes. Names first: those of what has one
 # dimension already would be its dimnames.

@@ -32,6 +32,16 @@ expect_true(is_file_backed(rt$large$i))
 expect_true(is_file_backed(names(rt$names)))
 expect_true(is_file_backed(rt$integer))
 
+# Row names that count stay short, so that as.matrix() gives none.
+for (frame in list(objects$large, objects$rows, objects$tibble)) {
+  rt[["f"]] <- frame
+  for (found in list(rt[["f"]], as_fmalloc(frame, rt), rt[["f"]])) {
+    expect_identical(.row_names_info(found), .row_names_info(frame))
+    expect_identical(rownames(as.matrix(found)), rownames(as.matrix(frame)))
+  }
+}
+fmalloc_remove(rt, "f")
+
 # The next session, without any RDS.
 values <- tempfile()
 saveRDS(objects[setdiff(names(objects), c("formula", "fun"))], values)
