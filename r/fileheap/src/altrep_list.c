@@ -79,7 +79,7 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     int code = fh_slot_set(body, i, child ? child->id : 0, children, child ? count : 0,
                            RAW(blob), (uint64_t) Rf_xlength(blob), &fault);
     fh_end_entry(body->heap, code, &fault);
-    if (inner) MARK_NOT_MUTABLE(inner);
+    if (child) fh_settle_noted();
     SET_VECTOR_ELT(R_altrep_data2(x), i, value);
     UNPROTECT(2);
 }

@@ -221,8 +221,10 @@ const void *fh_elements(SEXP x, size_t *size);
 
 SEXP fh_serialized_state(SEXP x);
 SEXP fh_unserialize(SEXP class_info, SEXP state);
-/* What serialize() noted while an object was being stored. */
+/* What serialize() noted while an object was being stored: records, one more than once. */
 const uint64_t *fh_noted_children(uint64_t *count);
+/* The object was stored: its vectors do not change any more, wherever R has them. */
+void fh_settle_noted(void);
 /* R's own functions on an object that is stored in, or loaded from, a heap. */
 SEXP fh_pack(const fh_heap *heap, SEXP object);
 SEXP fh_unpack(const fh_heap *heap, SEXP blob);

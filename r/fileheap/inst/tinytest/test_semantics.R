@@ -204,3 +204,19 @@ try(with_transaction(rt, {
 expect_identical(rt[["again"]], first)
 expect_identical(x, first)
 expect_true(is_clean(rt))
+
+# Nor does what an environment or a function has change what was stored with it.
+for (n in c(3, 1e4)) {
+  e <- new.env()
+  e$v <- create_fmalloc_vector("numeric", n, rt)
+  f <- local({
+    v <- create_fmalloc_vector("numeric", n, rt)
+    function(k) v[1] <<- k
+  })
+  rt[["e"]] <- e
+  rt[["f"]] <- list(f, f)
+  evalq(v[1] <- 5, e)
+  f(7)
+  expect_identical(c(e$v[1], environment(f)$v[1]), c(5, 7))
+  expect_identical(c(rt[["e"]]$v[1], environment(rt[["f"]][[2]])$v[1]), c(0, 0))
+}
