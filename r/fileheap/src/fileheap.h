@@ -180,6 +180,14 @@ fh_body *fh_find_body(SEXP x);
 static inline fh_body *fh_own_body(SEXP x) {
     return x == fh_last.x ? fh_last.body : fh_find_body(x);
 }
+/* What R calls for each element does the usual thing by itself and leaves the rest to a function
+ * that is not inlined: so it saves no registers. */
+#define FH_RARE __attribute__((noinline, cold))
+/* The body if it was asked last and has elements, else NULL. */
+static inline fh_body *fh_at_hand(SEXP x) {
+    return x == fh_last.x && !(fh_last.body->flags & (FH_DESTROYED | FH_UNDONE)) ? fh_last.body
+                                                                                 : NULL;
+}
 /* Raises an error if its elements are gone. */
 void fh_need_alive(const fh_body *body);
 /* Creates a vector of the heap. */
