@@ -72,9 +72,18 @@ Sys.sleep(0.2)
 expect_identical(readLines(paste0(seen, "-sum")), "1e+05")
 expect_true(is_clean(rt))
 
-# kill -9 at random during writes, bindings, transactions: what survives is whole.
+# kill -9 at random during writes, bindings, transactions, gc: what survives is whole, for us and
+# for the next session, which begins with a look at it.
+whole <- function(rt) {
+  has <- function(name) fmalloc_exists(rt, name)
+  is_clean(rt) && (!has("two") || identical(rt$two, rep(rt$one, 400))) &&
+    (!has("frame") || identical(rt$frame$s, as.character(rt$frame$n))) &&
+    (!has("copy") || length(unique(rt$copy[])) == 1L) &&
+    !any(list_fmalloc_allocations(rt)$temporary)
+}
 script <- c(
-  "rt <- open_fmalloc(path)", "file.create(flag)", "n <- 0",
+  "rt <- open_fmalloc(path)", "if (!whole(rt)) file.create(paste0(flag, '-bad'))",
+  "file.create(flag)", "n <- 0",
   "v <- create_fmalloc_vector('numeric', 5000, rt)",
   "s <- create_fmalloc_vector('character', 500, rt)",
   "repeat { n <- n + 1",
@@ -87,26 +96,18 @@ set.seed(20261121)
 killed <- new_path()
 for (round in seq_len(rounds)) {
   flag <- tempfile()
-  pid <- elsewhere(c("writeLines(as.character(Sys.getpid()), pidfile)", script), path = killed,
-                   flag = flag, pidfile = paste0(flag, "-pid"), wait = FALSE)
+  elsewhere(c("writeLines(as.character(Sys.getpid()), pidfile)", script), path = killed,
+            flag = flag, pidfile = paste0(flag, "-pid"), wait = FALSE, findings = findings,
+            is_clean = is_clean, whole = whole)
   expect_true(await(function() file.exists(flag)))
+  expect_false(file.exists(paste0(flag, "-bad")), info = round)
   Sys.sleep(runif(1, 0.05, 0.4))
   victim <- as.integer(readLines(paste0(flag, "-pid")))
   tools::pskill(victim, tools::SIGKILL)
   # Its locks go with its descriptors.
   await(function() !length(list.files(file.path("/proc", victim, "fd"))))
   survivor <- open_fmalloc(killed)
-  expect_true(is_clean(survivor), info = round)
-  if (fmalloc_exists(survivor, "two")) {
-    expect_identical(survivor$two, rep(survivor$one, 400), info = round)
-  }
-  if (fmalloc_exists(survivor, "frame")) {
-    frame <- survivor$frame
-    expect_identical(frame$s, as.character(frame$n), info = round)
-  }
-  if (fmalloc_exists(survivor, "copy")) expect_true(length(unique(survivor$copy[])) == 1L)
-  expect_false(any(list_fmalloc_allocations(survivor)$temporary), info = round)
-  suppressWarnings(rm(frame))
+  expect_true(whole(survivor), info = round)
   cleanup_fmalloc(survivor)
   invisible(gc())
 }
