@@ -175,6 +175,12 @@ destroy_fmalloc_vector <- function(x, unsafe = FALSE) {
 
 is_file_backed <- function(x) !is.null(.Call(C_info, x))
 
+# The classes of base R's vectors are not ours to have methods for, so this stands before utils'.
+str <- function(object, ...) {
+  if (is_file_backed(object) && !is_managed(object)) cat(" file-backed")
+  utils::str(object, ...)
+}
+
 fmalloc_info <- function(x) .Call(C_info, x)
 
 fmalloc_runtime <- function(x) {
