@@ -6,7 +6,7 @@ repeats <- as.integer(c(commandArgs(TRUE), "7")[1])
 folder <- tempfile("floor-")
 dir.create(folder)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)))
-file.copy(file.path(here, "floor.c"), folder)
+stopifnot(file.copy(file.path(here, "floor.c"), folder))
 invisible(system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", file.path(folder, "floor.c")),
                   stdout = FALSE))
 dll <- dyn.load(file.path(folder, "floor.so"))
