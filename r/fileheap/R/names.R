@@ -3,11 +3,14 @@
 `[[.fmalloc_runtime` <- function(x, i, ...) {
   name <- as_name(i)
   found <- .Call(C_find, x, name)
-  if (is.null(found)) {
-    fail("not_found", "the heap ", .Call(C_path, x), " has no object named \"", name, "\"",
-         fields = list(path = .Call(C_path, x), found = NULL, expected = name))
-  }
+  if (is.null(found)) fail_missing(x, name)
   own_columns(.Call(C_load, x, found[[1L]]))
+}
+
+fail_missing <- function(runtime, name) {
+  path <- .Call(C_path, runtime)
+  fail("not_found", "the heap ", path, " has no object named \"", name, "\"",
+       fields = list(path = path, expected = name))
 }
 
 # Functions of data.table store to columns without R's leave, so they are copies: a name's value
@@ -25,7 +28,7 @@ own_columns <- function(x) {
     attributes(copy) <- attributes(part)
     copy
   })
-  attributes(parts) <- attributes(x)
+  attributes(parts) <- attributes_of(x)
   parts
 }
 
@@ -52,12 +55,13 @@ fmalloc_exists <- function(runtime, name) {
 
 fmalloc_remove <- function(runtime, names) {
   runtime <- the_runtime(runtime)
-  for (name in names) {
-    if (!.Call(C_unbind, runtime, as_name(name))) {
-      fail("not_found", "the heap ", .Call(C_path, runtime), " has no object named \"", name,
-           "\"", fields = list(path = .Call(C_path, runtime), expected = name))
-    }
+  if (!is.character(names)) {
+    fail("invalid_argument", "expected names, strings; found ", brief(names))
   }
+  for (name in names) { # all or none, but for what others remove meanwhile
+    if (!fmalloc_exists(runtime, name)) fail_missing(runtime, name)
+  }
+  for (name in unique(names)) if (!.Call(C_unbind, runtime, name)) fail_missing(runtime, name)
   invisible(TRUE)
 }
 
@@ -68,7 +72,7 @@ part_bytes <- 1024
 as_stored <- function(x, runtime, top = FALSE) {
   if (.Call(C_is_in, x, runtime)) return(x)
   if (isS4(x) || !(is.atomic(x) || is.list(x)) || is.null(x)) return(x)
-  kept <- lapply(attributes(x), as_stored, runtime = runtime)
+  kept <- lapply(attributes_of(x), as_stored, runtime = runtime)
   if (is.list(x)) {
     parts <- lapply(unclass(x), as_stored, runtime = runtime)
   } else if (top || element_size(x) * length(x) >= part_bytes) {
@@ -88,10 +92,7 @@ edit.fmalloc_runtime <- function(name, object, ...) {
   runtime <- name
   object <- as_name(object)
   found <- .Call(C_find, runtime, object)
-  if (is.null(found)) {
-    fail("not_found", "the heap ", .Call(C_path, runtime), " has no object named \"", object, "\"",
-         fields = list(path = .Call(C_path, runtime), expected = object))
-  }
+  if (is.null(found)) fail_missing(runtime, object)
   if (found[[2L]] == 0) {
     fail("type", "\"", object, "\" is not a vector: only vectors, matrices and arrays can be ",
          "edited; bind the parts by names of their own, or change a copy and bind that")
@@ -139,7 +140,7 @@ tell_undone <- function() {
 
 commit <- function(x, ...) UseMethod("commit")
 
-commit.fmalloc_runtime <- function(x, ...) fmalloc_sync(x)
+commit.default <- function(x, ...) fmalloc_sync(x)
 
 fmalloc_sync <- function(runtime = NULL) {
   .Call(C_sync, the_runtime(runtime))

@@ -9,7 +9,7 @@ open_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scrat
 
 # A list of the runtime and whether the file is new.
 open_heap <- function(filepath, size_gb, mode, read_only = FALSE) {
-  mode <- match.arg(mode, names(modes))
+  mode <- as_mode(mode)
   if (!is.character(filepath) || length(filepath) != 1L || is.na(filepath) || !nzchar(filepath)) {
     fail("invalid_argument", "expected the path of a heap file, one string; found ",
          brief(filepath))
@@ -20,6 +20,16 @@ open_heap <- function(filepath, size_gb, mode, read_only = FALSE) {
   if (mode == "scratch") note_scratch(runtime)
   tell(if (opened[[2L]]) "made " else "opened ", .Call(C_path, runtime), ", ", mode)
   list(runtime = runtime, is_new = opened[[2L]])
+}
+
+# The default of the exported functions is both modes, of which the first is meant.
+as_mode <- function(mode) {
+  if (identical(mode, names(modes))) return("persistent")
+  if (!is.character(mode) || length(mode) != 1L || !mode %in% names(modes)) {
+    fail("invalid_argument", "expected for mode \"persistent\" or \"scratch\"; found ",
+         brief(mode))
+  }
+  mode
 }
 
 limit_bytes <- function(size_gb) {

@@ -27,10 +27,10 @@ sums_of <- function(base_function, x, na.rm, dims, rows, mean) {
   }
   runtime <- home(list(x))
   is_number <- typeof(x) %in% c("double", "integer", "logical")
-  if (!is_matrix || !is_number || !is.null(plain_class(x)) || anyNA(na.rm)) {
+  is_flag <- isTRUE(na.rm) || isFALSE(na.rm)
+  if (!is_matrix || !is_number || !is.null(plain_class(x)) || !is_flag) {
     return(base_function(plain(x), na.rm = na.rm, dims = dims))
   }
-  na.rm <- as.logical(na.rm[[1L]])
   n <- if (rows) nrow(x) else ncol(x)
   large <- n > result_length()
   result <- if (large) new_result("double", as.double(n), runtime) else double(n)

@@ -41,8 +41,8 @@ shape <- function(x, dim, dimnames) {
 create_fmalloc_data_frame <- function(..., row.names = NULL, check.names = TRUE,
                                       stringsAsFactors = FALSE, runtime = NULL) {
   runtime <- the_runtime(runtime)
-  frame <- data.frame(..., row.names = row.names, check.names = check.names,
-                      stringsAsFactors = stringsAsFactors)
+  frame <- data.frame(..., row.names = row.names, check.names = as_flag(check.names, "check.names"),
+                      stringsAsFactors = as_flag(stringsAsFactors, "stringsAsFactors"))
   as_fmalloc(frame, runtime)
 }
 
@@ -74,8 +74,16 @@ copied <- function(x, runtime) {
 # The same data frame over other columns.
 with_columns <- function(frame, convert) {
   columns <- lapply(unclass(frame), convert)
-  attributes(columns) <- attributes(frame)
+  attributes(columns) <- attributes_of(frame)
   columns
+}
+
+# Row names that count are in R's short form: attributes() writes them out, and what they are given
+# to would have row names of its own.
+attributes_of <- function(x) {
+  kept <- attributes(x)
+  if (!is.null(kept$row.names)) kept$row.names <- .row_names_info(x, 0L)
+  kept
 }
 
 as_file_list <- function(x, runtime) {
@@ -88,7 +96,7 @@ as_file_list <- function(x, runtime) {
   with_attributes_of(file_list, x)
 }
 
-with_attributes_of <- function(to, from) set_attributes(to, attributes(from))
+with_attributes_of <- function(to, from) set_attributes(to, attributes_of(from))
 
 # On the very vector: R would give a copy its attributes. Names first: those of what has one
 # dimension already would be its dimnames.
@@ -135,9 +143,8 @@ as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE
                              runtime = NULL) {
   need_vector(x)
   if (is.null(dim)) dim <- length(x)
-  same_shape <- identical(as.double(dim), as.double(base::dim(x)))
-  if (is.null(dimnames) && same_shape) dimnames <- base::dimnames(x)
   dim <- as_extents(dim)
+  if (is.null(dimnames) && identical(dim, base::dim(x))) dimnames <- base::dimnames(x)
   dimnames <- as_dimnames(dimnames, dim)
   if (prod(as.double(dim)) != length(x)) {
     fail("dim", "dimensions ", paste(dim, collapse = " x "), " need ", prod(as.double(dim)),
@@ -167,6 +174,12 @@ destroy_fmalloc_vector <- function(x, unsafe = FALSE) {
 }
 
 is_file_backed <- function(x) !is.null(.Call(C_info, x))
+
+# The classes of base R's vectors are not ours to have methods for, so this stands before utils'.
+str <- function(object, ...) {
+  if (is_file_backed(object) && !is_managed(object)) cat(" file-backed")
+  utils::str(object, ...)
+}
 
 fmalloc_info <- function(x) .Call(C_info, x)
 

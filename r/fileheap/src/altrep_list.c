@@ -63,7 +63,8 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     PROTECT(value);
     SEXP inner = value == R_NilValue ? NULL : fh_inner(value);
     fh_body *child = inner ? fh_own_body(inner) : NULL;
-    if (value != R_NilValue && (!child || child->flags & (FH_DETACHED | FH_PARTED)))
+    if (child) fh_need_alive(child);
+    if (value != R_NilValue && !(child && fh_is_home(child)))
         fh_stop("not_file_backed", "an element of a file-backed list is NULL or a file-backed "
                                    "vector of the same heap, not an ordinary %s; store it first: "
                                    "x[[i]] <- as_fmalloc(value, runtime)",
@@ -71,7 +72,6 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     if (child && child->heap != body->heap)
         fh_stop("foreign", "the element lies in another heap than the list; copy it first: "
                            "x[[i]] <- as_fmalloc(value, runtime)");
-    if (child) fh_need_alive(child);
     SEXP blob = PROTECT(child ? fh_pack(body->heap, value) : Rf_allocVector(RAWSXP, 0));
     uint64_t count = 0;
     const uint64_t *children = fh_noted_children(&count);
@@ -79,7 +79,7 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     int code = fh_slot_set(body, i, child ? child->id : 0, children, child ? count : 0,
                            RAW(blob), (uint64_t) Rf_xlength(blob), &fault);
     fh_end_entry(body->heap, code, &fault);
-    if (inner) MARK_NOT_MUTABLE(inner);
+    if (child) fh_settle_noted();
     SET_VECTOR_ELT(R_altrep_data2(x), i, value);
     UNPROTECT(2);
 }

@@ -8,10 +8,15 @@ static R_altrep_class_t logical_class, integer_class, real_class, complex_class,
 
 #define BODY(x) fh_own_body(x)
 
-static inline fh_body *alive(SEXP x) {
+static FH_RARE fh_body *find_alive(SEXP x) {
     fh_body *body = BODY(x);
-    if (!body || body->flags & (FH_DESTROYED | FH_UNDONE)) fh_need_alive(body);
+    fh_need_alive(body);
     return body;
+}
+
+static inline fh_body *alive(SEXP x) {
+    fh_body *body = fh_at_hand(x);
+    return body ? body : find_alive(x);
 }
 
 static size_t element_size(SEXP x) {
@@ -32,7 +37,7 @@ static R_xlen_t length_method(SEXP x) {
 enum { FRESH = 1 };
 
 /* R reuses operands that nothing refers to: `sqrt(readRDS(f))`. Such a one leaves the file. */
-static void detach(SEXP x, fh_body *body) {
+static FH_RARE void detach(SEXP x, fh_body *body) {
     R_xlen_t length = (R_xlen_t) body->length;
     SEXP copy = PROTECT(Rf_allocVector(TYPEOF(x), length));
     void *to = TYPEOF(x) == REALSXP   ? (void *) REAL(copy)
@@ -46,8 +51,7 @@ static void detach(SEXP x, fh_body *body) {
     UNPROTECT(1);
 }
 
-/* Asked for by dozens of operations that only read, also with `writable`: no copy, no lock. */
-static void *dataptr_method(SEXP x, Rboolean writable) {
+static FH_RARE void *first_dataptr(SEXP x, Rboolean writable) {
     fh_body *body = alive(x);
     if (writable && body->cache_flags & FRESH && !(body->flags & FH_DETACHED)) {
         if (NO_REFERENCES(x)) detach(x, body);
@@ -56,13 +60,24 @@ static void *dataptr_method(SEXP x, Rboolean writable) {
     return body->data;
 }
 
+/* Asked for by dozens of operations that only read, also with `writable`: no copy, no lock. */
+static void *dataptr_method(SEXP x, Rboolean writable) {
+    const fh_body *body = fh_at_hand(x);
+    return body && !(body->cache_flags & FRESH) ? body->data : first_dataptr(x, writable);
+}
+
 static const void *dataptr_or_null_method(SEXP x) { return alive(x)->data; }
 
-static int logical_elt(SEXP x, R_xlen_t i) { return ((int *) alive(x)->data)[i]; }
-static int integer_elt(SEXP x, R_xlen_t i) { return ((int *) alive(x)->data)[i]; }
-static double real_elt(SEXP x, R_xlen_t i) { return ((double *) alive(x)->data)[i]; }
-static Rcomplex complex_elt(SEXP x, R_xlen_t i) { return ((Rcomplex *) alive(x)->data)[i]; }
-static Rbyte raw_elt(SEXP x, R_xlen_t i) { return ((Rbyte *) alive(x)->data)[i]; }
+#define ELT_METHOD(type, name)                                                                     \
+    static FH_RARE type first_##name(SEXP x, R_xlen_t i) { return ((type *) alive(x)->data)[i]; }  \
+    static type name(SEXP x, R_xlen_t i) {                                                         \
+        const fh_body *body = fh_at_hand(x);                                                       \
+        return body ? ((type *) body->data)[i] : first_##name(x, i);                               \
+    }
+ELT_METHOD(int, int_elt)
+ELT_METHOD(double, real_elt)
+ELT_METHOD(Rcomplex, complex_elt)
+ELT_METHOD(Rbyte, raw_elt)
 
 static R_xlen_t region(SEXP x, R_xlen_t start, R_xlen_t count, void *to) {
     fh_body *body = alive(x);
@@ -209,9 +224,9 @@ void fh_register_numbers(DllInfo *dll) {
     common(real_class);
     common(complex_class);
     common(raw_class);
-    R_set_altlogical_Elt_method(logical_class, logical_elt);
+    R_set_altlogical_Elt_method(logical_class, int_elt);
     R_set_altlogical_Get_region_method(logical_class, int_region);
-    R_set_altinteger_Elt_method(integer_class, integer_elt);
+    R_set_altinteger_Elt_method(integer_class, int_elt);
     R_set_altinteger_Get_region_method(integer_class, int_region);
     R_set_altreal_Elt_method(real_class, real_elt);
     R_set_altreal_Get_region_method(real_class, real_region);

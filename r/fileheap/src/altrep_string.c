@@ -115,7 +115,7 @@ static void read_chunk(const fh_body *body, SEXP chunk, R_xlen_t first) {
         if (STRING_ELT(chunk, i) == unread) SET_STRING_ELT(chunk, i, read_string(body, first + i));
 }
 
-static SEXP read_one(SEXP x, R_xlen_t i) {
+static FH_RARE SEXP read_one(SEXP x, R_xlen_t i) {
     fh_body *body = current(x);
     if (TYPEOF(R_altrep_data2(x)) == STRSXP) return read_all(x, body)[i];
     SEXP chunk = chunk_of(x, body, i);
@@ -132,16 +132,29 @@ static SEXP read_one(SEXP x, R_xlen_t i) {
 }
 
 static SEXP elt_method(SEXP x, R_xlen_t i) {
-    const fh_body *body = fh_own_body(x);
+    const fh_body *body = fh_at_hand(x);
     return body && body->strings ? body->strings[i] : read_one(x, i);
 }
 
+static FH_RARE void *first_dataptr(SEXP x) { return (void *) read_all(x, current(x)); }
+
 static void *dataptr_method(SEXP x, Rboolean writable) {
-    fh_body *body = fh_own_body(x);
-    return (void *) (body && body->strings ? body->strings : read_all(x, current(x)));
+    const fh_body *body = fh_at_hand(x);
+    return body && body->strings ? (void *) body->strings : first_dataptr(x);
 }
 
 static const void *dataptr_or_null_method(SEXP x) { return current(x)->strings; }
+
+static int is_ascii(const char *bytes, int count) {
+    uint64_t high = 0, eight;
+    int i = 0;
+    for (; i + 8 <= count; i += 8) {
+        memcpy(&eight, bytes + i, 8);
+        high |= eight;
+    }
+    for (; i < count; i++) high |= (unsigned char) bytes[i];
+    return (high & UINT64_C(0x8080808080808080)) == 0;
+}
 
 /* Bytes and mark of a string of R's. May allocate for other encodings than UTF-8. */
 static const char *encode(SEXP text, int *count, unsigned char *mark) {
@@ -153,13 +166,12 @@ static const char *encode(SEXP text, int *count, unsigned char *mark) {
     case CE_LATIN1: *mark = MARK_LATIN1; break;
     default: *mark = MARK_NATIVE; break;
     }
-    for (int i = 0; i < *count; i++)
-        if ((unsigned char) bytes[i] > 127) {
-            bytes = Rf_translateCharUTF8(text);
-            *count = (int) strlen(bytes);
-            return bytes;
-        }
-    *mark = MARK_UTF8;
+    if (is_ascii(bytes, *count)) {
+        *mark = MARK_UTF8;
+        return bytes;
+    }
+    bytes = Rf_translateCharUTF8(text);
+    *count = (int) strlen(bytes);
     return bytes;
 }
 

@@ -9,6 +9,8 @@
 /* Strings of so many bytes lie in their view. */
 #define INLINE_BYTES 12
 #define BUFFER_MAX ((uint64_t) 1 << 30)
+/* Strings ahead of the one that is looked at: texts lie all over R's heap. */
+#define AHEAD 16
 
 typedef struct {
     const fh_heap *heap;
@@ -42,10 +44,19 @@ static void fill_numbers(char *to, const char *from, size_t bytes) {
     }
 }
 
+/* Asks the processor for the head of a text and its first bytes. */
+static inline void fetch(const SEXP *texts, R_xlen_t i, R_xlen_t length) {
+    if (!texts || i >= length) return;
+    __builtin_prefetch(texts[i]);
+    __builtin_prefetch((const char *) texts[i] + 64);
+}
+
 static void fill_strings(fh_body *body, SEXP from) {
     R_xlen_t length = Rf_xlength(from);
     uint64_t bytes = 0;
+    const SEXP *texts = ALTREP(from) ? NULL : STRING_PTR_RO(from);
     for (R_xlen_t i = 0; i < length; i++) {
+        fetch(texts, i + AHEAD, length);
         SEXP text = STRING_ELT(from, i);
         if (text != NA_STRING && LENGTH(text) > INLINE_BYTES) bytes += (uint64_t) LENGTH(text);
     }
@@ -56,6 +67,7 @@ static void fill_strings(fh_body *body, SEXP from) {
         fh_end_entry(body->heap, fh_string_grow(body, bytes, &fault), &fault);
     }
     for (R_xlen_t i = 0; i < length; i++) {
+        fetch(texts, i + AHEAD, length);
         fh_put_string(body, i, STRING_ELT(from, i));
         if ((i & 0xfffff) == 0xfffff) R_CheckUserInterrupt();
     }

@@ -31,8 +31,7 @@ typedef struct {
     uint64_t bytes;
 } fh_buffer;
 
-enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
-       FH_PARTED = 32 };
+enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16 };
 
 typedef struct {
     void *data;
@@ -102,6 +101,7 @@ int fh_vector(const fh_heap *heap, uint64_t id, int purpose, fh_body **body, fh_
 int fh_destroy(const fh_heap *heap, uint64_t id, int even_if_used, fh_fault *fault);
 int fh_promote(fh_body *body, fh_fault *fault);
 void fh_detach(fh_body *body, void *data);
+int fh_is_home(const fh_body *body);
 void fh_body_free(fh_body *body);
 int fh_string_set(fh_body *body, int64_t index, const char *bytes, int count, unsigned char mark);
 void fh_string_set_na(fh_body *body, int64_t index);
@@ -180,6 +180,14 @@ fh_body *fh_find_body(SEXP x);
 static inline fh_body *fh_own_body(SEXP x) {
     return x == fh_last.x ? fh_last.body : fh_find_body(x);
 }
+/* What R calls for each element does the usual thing by itself and leaves the rest to a function
+ * that is not inlined: so it saves no registers. */
+#define FH_RARE __attribute__((noinline, cold))
+/* The body if it was asked last and has elements, else NULL. */
+static inline fh_body *fh_at_hand(SEXP x) {
+    return x == fh_last.x && !(fh_last.body->flags & (FH_DESTROYED | FH_UNDONE)) ? fh_last.body
+                                                                                 : NULL;
+}
 /* Raises an error if its elements are gone. */
 void fh_need_alive(const fh_body *body);
 /* Creates a vector of the heap. */
@@ -221,8 +229,10 @@ const void *fh_elements(SEXP x, size_t *size);
 
 SEXP fh_serialized_state(SEXP x);
 SEXP fh_unserialize(SEXP class_info, SEXP state);
-/* What serialize() noted while an object was being stored. */
+/* What serialize() noted while an object was being stored: records, one more than once. */
 const uint64_t *fh_noted_children(uint64_t *count);
+/* The object was stored: its vectors do not change any more, wherever R has them. */
+void fh_settle_noted(void);
 /* R's own functions on an object that is stored in, or loaded from, a heap. */
 SEXP fh_pack(const fh_heap *heap, SEXP object);
 SEXP fh_unpack(const fh_heap *heap, SEXP blob);

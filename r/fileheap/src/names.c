@@ -9,14 +9,6 @@ static const char *name_of(SEXP name) {
     return Rf_translateCharUTF8(STRING_ELT(name, 0));
 }
 
-/* Vectors of R that are part of what got a name do not change any more. */
-static void settle(SEXP object) {
-    SEXP inner = fh_inner(object);
-    if (inner) MARK_NOT_MUTABLE(inner);
-    if (inner || TYPEOF(object) != VECSXP) return;
-    for (R_xlen_t i = 0; i < Rf_xlength(object); i++) settle(VECTOR_ELT(object, i));
-}
-
 /* Binds an object whose large vectors lie in the heap already; see store.R. */
 SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
     fh_fault fault;
@@ -25,14 +17,14 @@ SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
     SEXP blob = PROTECT(fh_pack(heap, object));
     uint64_t count = 0;
     fh_body *body = fh_body_of(object);
-    int is_in = body && body->heap == heap && !(body->flags & (FH_DETACHED | FH_PARTED));
+    int is_in = body && body->heap == heap && fh_is_home(body);
     uint64_t primary = is_in ? body->id : 0;
     fh_begin_entry(heap);
     const uint64_t *children = fh_noted_children(&count);
     int code = fh_bind(heap, text, primary, children, count, RAW(blob),
                        (uint64_t) Rf_xlength(blob), &fault);
     fh_end_entry(heap, code, &fault);
-    settle(object);
+    fh_settle_noted();
     UNPROTECT(1);
     return R_NilValue;
 }

@@ -16,9 +16,11 @@ static const fh_heap *storing, *loading;
 static uint64_t *noted;
 static uint64_t noted_count, noted_room;
 
-static void note(uint64_t id) {
-    for (uint64_t i = 0; i < noted_count; i++)
-        if (noted[i] == id) return;
+/* A cell that R keeps, before the vectors themselves: environments lead to them, too. */
+static SEXP noted_vectors;
+
+static void note(SEXP x, uint64_t id) {
+    SETCDR(noted_vectors, Rf_cons(x, CDR(noted_vectors)));
     if (noted_count == noted_room) {
         uint64_t room = noted_room ? noted_room * 2 : 64;
         uint64_t *wider = realloc(noted, room * sizeof *noted);
@@ -35,6 +37,12 @@ const uint64_t *fh_noted_children(uint64_t *count) {
     return noted ? noted : &none;
 }
 
+void fh_settle_noted(void) {
+    for (SEXP cell = CDR(noted_vectors); cell != R_NilValue; cell = CDR(cell))
+        MARK_NOT_MUTABLE(CAR(cell));
+    SETCDR(noted_vectors, R_NilValue);
+}
+
 /* A temporary vector that something refers to must outlive the session. */
 static int promote(fh_body *body) {
     fh_fault fault, second;
@@ -47,11 +55,12 @@ static int promote(fh_body *body) {
 /* NULL (of C) lets R write the elements. */
 SEXP fh_serialized_state(SEXP x) {
     fh_body *body = fh_own_body(x);
-    if (!body || body->flags & (FH_DETACHED | FH_PARTED)) return NULL;
+    if (!body) return NULL;
     fh_need_alive(body);
+    if (!fh_is_home(body)) return NULL;
     if (storing) {
         if (body->heap != storing) return NULL;
-        note(body->id);
+        note(x, body->id);
     } else {
         if (fh_mode(body->heap) != FH_PERSISTENT) return NULL;
         if (body->flags & FH_TEMPORARY && !promote(body)) return NULL;
@@ -172,7 +181,12 @@ static SEXP with_mark(SEXP call, const fh_heap *to_store, const fh_heap *to_load
 }
 
 SEXP fh_pack(const fh_heap *heap, SEXP object) {
+    if (!noted_vectors) {
+        noted_vectors = Rf_cons(R_NilValue, R_NilValue);
+        R_PreserveObject(noted_vectors);
+    }
     noted_count = 0;
+    SETCDR(noted_vectors, R_NilValue);
     SEXP quoted = PROTECT(Rf_lang2(Rf_install("quote"), object));
     SEXP call = PROTECT(Rf_lang3(Rf_install("serialize"), quoted, R_NilValue));
     SEXP blob = with_mark(call, heap, NULL);

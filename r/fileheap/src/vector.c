@@ -139,9 +139,9 @@ SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose) {
 SEXP C_view(SEXP x) {
     SEXP inner = fh_inner(x);
     fh_body *body = inner ? fh_own_body(inner) : NULL;
-    if (!body || body->flags & (FH_DETACHED | FH_PARTED)) return R_NilValue;
-    if (body->pid != (uint32_t) getpid()) return R_NilValue;
+    if (!body || body->pid != (uint32_t) getpid()) return R_NilValue;
     fh_need_alive(body);
+    if (!fh_is_home(body)) return R_NilValue;
     SEXP view = PROTECT(fh_get_vector(body->heap, body->id, FH_LOOK));
     R_SetExternalPtrProtected(R_altrep_data1(view), inner);
     UNPROTECT(1);
@@ -214,9 +214,7 @@ SEXP C_runtime_of(SEXP x) {
 
 SEXP C_is_in(SEXP x, SEXP handle) {
     fh_body *body = fh_body_of(x);
-    int is_in = body && !(body->flags & (FH_DETACHED | FH_PARTED)) &&
-                body->heap == fh_heap_of(handle);
-    return Rf_ScalarLogical(is_in);
+    return Rf_ScalarLogical(body && body->heap == fh_heap_of(handle) && fh_is_home(body));
 }
 
 /* Installs an attribute on the very vector, so that every variable that has it sees it. */

@@ -23,7 +23,7 @@ elsewhere <- function(code, ..., wait = TRUE) {
   head <- sprintf(".libPaths(%s); suppressPackageStartupMessages(library(fileheap))", paste(deparse(.libPaths()), collapse = ""))
   given <- list(...)
   given <- sprintf("%s <- %s", names(given), vapply(given, function(it) {
-    paste(deparse(it), collapse = "")
+    paste(deparse(it), collapse = "\n")
   }, ""))
   writeLines(c(head, given, code), file)
   # Whoever runs the tests in the background may ignore interrupts: the process must not.

@@ -18,6 +18,15 @@ expect_true(refuses(create_fmalloc_vector("numeric", 2^50, rt), "limit_reached")
 expect_true(refuses(create_fmalloc_matrix("raw", 2, 2, list("a"), rt), "dim"))
 expect_true(refuses(create_fmalloc_vector("raw", 1, rt, NA), "invalid_argument"))
 expect_true(refuses(create_fmalloc_vector("raw", 1, "x"), "handle"))
+expect_true(refuses(commit("x"), "handle"))
+expect_true(refuses(fmalloc_remove(rt, 1), "invalid_argument"))
+expect_true(refuses(create_fmalloc_data_frame(a = 1, check.names = NA, runtime = rt),
+                    "invalid_argument"))
+expect_true(refuses(as_fmalloc_array(1:4, dim = list(2, "a"), runtime = rt), "dim"))
+for (bad in list("persist", NULL, NA, 1, factor("scratch"), c("scratch", "persistent"))) {
+  expect_true(refuses(open_fmalloc(new_path(), mode = bad), "invalid_argument"),
+              info = deparse(bad)[1])
+}
 expect_true(refuses(as_fmalloc_matrix(1:6, 4, 2, runtime = rt), "dim"))
 expect_true(refuses(as_fmalloc_array(1:6, 6, copy = FALSE), "not_file_backed"))
 expect_true(refuses(as_fmalloc(sum, rt), "type"))
@@ -91,11 +100,23 @@ if (Sys.info()[["effective_user"]] == "root" && nzchar(Sys.which("unshare"))) {
                "library(fileheap)", sprintf("rt <- open_fmalloc('%s/a.heap')", mount),
                "rt$x <- c(1, 2)",
                "error <- tryCatch(create_fmalloc_vector('raw', 1e8, rt), error = identity)",
-               "cat(class(error)[1], sum(rt$x))"), script)
+               "cat(class(error)[1], sum(rt$x), '')",
+               "kind <- function(code) tryCatch({ code; 'none' }, error = function(e) class(e)[1])",
+               "s <- create_fmalloc_vector('character', 100, rt)",
+               "v <- create_fmalloc_vector('numeric', 1e4, rt)",
+               "told <- c(kind(rt$y <- runif(1e6)), kind(for (i in 1:100) s[i] <- strrep('a', 1e5)),",
+               "  kind(with_transaction(rt, { v[] <- 1; rt$x <- 5; rt$z <- runif(1e6) })),",
+               "  kind(as_fmalloc(runif(1e6), rt)))",
+               "n <- sum(nzchar(s))",
+               "s[1] <- 'still'",
+               "findings <- diagnose_fmalloc_runtime(rt, check = TRUE)$summary$findings",
+               "cat(unique(told), n > 0 && all(nchar(s[2:n]) == 1e5), s[1], sum(v), rt$x, names(rt),",
+               "    length(findings))"), script)
   command <- sprintf("mount -t tmpfs -o size=4m none %s && %s --vanilla %s", mount,
                      file.path(R.home("bin"), "Rscript"), script)
   out <- system2("unshare", c("-m", "sh", "-c", shQuote(command)), stdout = TRUE, stderr = TRUE)
-  expect_identical(tail(out, 1L), "fileheap_error_disk_full 3")
+  expect_identical(tail(out, 1L), paste("fileheap_error_disk_full 3 fileheap_error_disk_full",
+                                        "TRUE still 0 1 2 x 0"))
 }
 
 # R's own memory is at its end: R's error, and the vector is as it was.

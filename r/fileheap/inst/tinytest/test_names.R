@@ -32,6 +32,16 @@ expect_true(is_file_backed(rt$large$i))
 expect_true(is_file_backed(names(rt$names)))
 expect_true(is_file_backed(rt$integer))
 
+# Row names that count stay short, so that as.matrix() gives none.
+for (frame in list(objects$large, objects$rows, objects$tibble)) {
+  rt[["f"]] <- frame
+  for (found in list(rt[["f"]], as_fmalloc(frame, rt), rt[["f"]])) {
+    expect_identical(.row_names_info(found), .row_names_info(frame))
+    expect_identical(rownames(as.matrix(found)), rownames(as.matrix(frame)))
+  }
+}
+fmalloc_remove(rt, "f")
+
 # The next session, without any RDS.
 values <- tempfile()
 saveRDS(objects[setdiff(names(objects), c("formula", "fun"))], values)
@@ -53,6 +63,10 @@ expect_false(fmalloc_exists(rt, "matrix"))
 expect_identical(held, objects$matrix)
 expect_true(refuses(rt[["matrix"]], "not_found"))
 expect_true(refuses(fmalloc_remove(rt, "matrix"), "not_found"))
+rt$kept <- 1
+expect_true(refuses(fmalloc_remove(rt, c("kept", "matrix")), "not_found"))
+expect_true(fmalloc_exists(rt, "kept"))
+fmalloc_remove(rt, c("kept", "kept"))
 rt[["long name"]] <- rt[["long name 2"]] <- 1
 expect_identical(rt[["long name"]], 1)
 rt[["self"]] <- rt[["large"]]

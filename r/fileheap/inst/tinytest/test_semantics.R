@@ -159,3 +159,64 @@ rt[["l"]] <- list(1)
 expect_true(refuses(edit(rt, "l"), "type"))
 expect_true(refuses(edit(rt, "none"), "not_found"))
 expect_true(is_clean(rt))
+
+# What lost its name, or shows elements that the name has no more, is a value like every other: it
+# can be stored again, within something, too, and written to an RDS.
+rt <- new_heap()
+first <- c(a = 1, b = 2, c = 3)
+for (how in c("bound", "fetched")) {
+  for (lose in list(function() rt[["n"]] <- 5, function() fmalloc_remove(rt, "n"))) {
+    x <- as_fmalloc(first, rt)
+    rt[["n"]] <- x
+    if (how == "fetched") x <- rt[["n"]]
+    lose()
+    rt[["again"]] <- x
+    rt[["within"]] <- list(x, more = list(x))
+    expect_identical(rt[["again"]], first, info = how)
+    expect_identical(rt[["within"]], list(first, more = list(first)), info = how)
+    expect_identical(unserialize(serialize(x, NULL)), first, info = how)
+    expect_identical(as_fmalloc(x, rt), first, info = how)
+    expect_identical(unmanaged(managed(x)), first, info = how)
+    if (getRversion() >= "4.3") {
+      l <- create_fmalloc_vector("list", 1, rt)
+      expect_true(refuses(l[[1]] <- x, "not_file_backed"), info = how)
+    }
+  }
+}
+path <- summary(rt)$path
+for (change in c("rt[['n']] <- 5", "e <- edit(rt, 'n'); e[1] <- 5; stopifnot(is_file_backed(e))")) {
+  rt[["n"]] <- first
+  x <- rt[["n"]]
+  rm(l)
+  invisible(gc())
+  expect_identical(elsewhere(c("rt <- open_fmalloc(path)", change), path = path), character())
+  rt[["again"]] <- x
+  expect_identical(rt[["n"]][[1]], 5, info = change)
+  expect_identical(rt[["again"]], first, info = change)
+  expect_identical(unserialize(serialize(x, NULL)), first, info = change)
+  l <- NULL
+}
+try(with_transaction(rt, {
+  rt[["again"]] <- 0
+  rt[["other"]] <- x
+  stop("no")
+}), silent = TRUE)
+expect_identical(rt[["again"]], first)
+expect_identical(x, first)
+expect_true(is_clean(rt))
+
+# Nor does what an environment or a function has change what was stored with it.
+for (n in c(3, 1e4)) {
+  e <- new.env()
+  e$v <- create_fmalloc_vector("numeric", n, rt)
+  f <- local({
+    v <- create_fmalloc_vector("numeric", n, rt)
+    function(k) v[1] <<- k
+  })
+  rt[["e"]] <- e
+  rt[["f"]] <- list(f, f)
+  evalq(v[1] <- 5, e)
+  f(7)
+  expect_identical(c(e$v[1], environment(f)$v[1]), c(5, 7))
+  expect_identical(c(rt[["e"]]$v[1], environment(rt[["f"]][[2]])$v[1]), c(0, 0))
+}

@@ -78,6 +78,10 @@ expect_identical(as_fmalloc(fac, rt), fac)
 
 # R says where a vector is.
 expect_stdout(.Internal(inspect(x)), "file-backed double")
+expect_stdout(str(x), "^ file-backed num ")
+expect_stdout(str(as_fmalloc("a", rt)), "^ file-backed chr \"a\"")
+expect_stdout(str(managed(x)), "^ managed num ")
+expect_stdout(str(1:3), "^ int ")
 info <- fmalloc_info(x)
 expect_identical(info$type, "double")
 expect_true(info$mutable && info$alive)

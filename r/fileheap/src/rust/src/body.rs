@@ -19,8 +19,6 @@ pub const DESTROYED: u32 = 2;
 pub const UNDONE: u32 = 4;
 /// Its elements are on R's heap now, the record knows nothing of it.
 pub const DETACHED: u32 = 16;
-/// It goes on to see what its record was before somebody edited that: it has no name any more.
-pub const PARTED: u32 = 32;
 /// Freed with its last body.
 pub const TEMPORARY_BODY: u32 = 8;
 

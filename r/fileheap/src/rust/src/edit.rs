@@ -6,7 +6,7 @@ use fileheap_core::catalog::RecordNew;
 use fileheap_core::format::{RECORD_RELOCATABLE, RecordState, VectorRecord};
 use fileheap_r_layout::*;
 
-use crate::body::{Body, PARTED, is_direct};
+use crate::body::{Body, is_direct};
 use crate::fault::{Outcome, Problem};
 use crate::find::{live, owner_elsewhere, take_over};
 use crate::heap::{RHeap, State};
@@ -90,7 +90,7 @@ fn part(heap: &RHeap, state: &mut State, record: &VectorRecord) -> Outcome<Vecto
         record.flags |= DIRECT;
         record.extra[1] = table;
     })?;
-    state.rename_bodies(record.id, buried, PARTED);
+    state.rename_bodies(record.id, buried);
     state.parted.push((record.id, buried));
     upkeep::bury(heap, state, buried)?;
     Ok(changed)

@@ -110,7 +110,7 @@ impl RHeap {
                 // SAFETY: in the map until now, so not freed.
                 unsafe { (*body.0).kill(UNDONE) };
             }
-            state.rename_bodies(buried, record, 0);
+            state.rename_bodies(buried, record);
         }
         state.released.extend(before.released);
         state.buried = before.buried;
@@ -125,8 +125,11 @@ impl RHeap {
             })?;
             match found {
                 Some((record, buffers)) if !body.is_dead() || body.revive(&record) => {
-                    body.aim(self, &record, buffers);
-                    body.make_stale();
+                    // Elsewhere it was edited since: what it shows is its own.
+                    if self.heap.resolve(record.payload_offset) == body.data {
+                        body.aim(self, &record, buffers);
+                        body.make_stale();
+                    }
                 }
                 Some(_) => {}
                 None => body.kill(UNDONE),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use fileheap_core::format::{RecordState, VectorRecord};
 use fileheap_r_layout::*;
 
-use crate::body::{Body, is_direct};
+use crate::body::{Body, DETACHED, MUTABLE, is_direct};
 use crate::edit::edit;
-use crate::fault::{Fault, Outcome, answer};
+use crate::fault::{Fault, Outcome, answer, calm};
 use crate::heap::{RHeap, State, shared};
 use crate::strings;
 use crate::vector::{destroyed, payload_bytes};
@@ -89,6 +89,36 @@ pub fn take_over(
         open.map_or(Ok(()), |open| heap.enlist(&open.txn, unsafe { &*body }))?;
     }
     Ok(body)
+}
+
+/// Whether a body is what its record is: the name may lead to another object by now, or the record
+/// to elements that somebody edited. A forked child cannot look; there it may have stored to it.
+fn is_home(body: &Body) -> Outcome<bool> {
+    if body.flags & DETACHED != 0 || body.is_dead() {
+        return Ok(false);
+    }
+    if body.pid != std::process::id() {
+        return Ok(body.flags & MUTABLE == 0);
+    }
+    // SAFETY: a body holds a count of its heap.
+    let heap = unsafe { shared(body.heap) };
+    let state = heap.lock();
+    heap.look(&state, |catalog, _| {
+        Ok(catalog.records().get(body.id)?.is_some_and(|record| {
+            record.state == RecordState::Committed as u32
+                && heap.heap.resolve(record.payload_offset) == body.data
+        }))
+    })
+}
+
+/// Whether a body can be referred to by its record; if not, its elements are all there is of it.
+///
+/// # Safety
+/// `body` is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_is_home(body: *const Body) -> i32 {
+    // SAFETY: the caller's promise.
+    calm(|| unsafe { is_home(&*body) }).map_or(0, |found| i32::from(found.unwrap_or(false)))
 }
 
 /// What a reference read by R may become: 0 a view, 1 a vector whose stores reach the file,

@@ -8,7 +8,7 @@ use fileheap_core::catalog::{CatalogView, Memory};
 use fileheap_core::{Heap, Keeper, WriteTxn};
 use fileheap_r_layout::{PERSISTENT, SCRATCH};
 
-use crate::body::{Body, BodyPointer, MUTABLE, PARTED, TEMPORARY_BODY};
+use crate::body::{Body, BodyPointer, MUTABLE, TEMPORARY_BODY};
 use crate::fault::{Fault, Outcome, Problem, calm, guard};
 use crate::spares::Spares;
 
@@ -25,7 +25,7 @@ pub struct RHeap {
 pub struct State {
     pub open: Option<Open>,
     pub bodies: HashMap<u64, Vec<BodyPointer>>,
-    /// Temporary records whose last body went.
+    /// Records whose last body went, or the one that stored to them.
     pub released: Vec<u64>,
     /// Records buried by this process that could not be freed yet.
     pub buried: Vec<u64>,
@@ -78,13 +78,12 @@ impl State {
         all.is_some_and(|all| all.iter().any(|body| unsafe { (*body.0).flags & MUTABLE != 0 }))
     }
 
-    /// Makes bodies of a record bodies of another one, marked with flags.
-    pub fn rename_bodies(&mut self, from: u64, to: u64, flags: u32) {
+    /// Makes bodies of a record bodies of another one.
+    pub fn rename_bodies(&mut self, from: u64, to: u64) {
         let Some(bodies) = self.bodies.remove(&from) else { return };
         for body in &bodies {
             // SAFETY: in the map, so not freed.
-            let body = unsafe { &mut *body.0 };
-            (body.id, body.flags) = (to, body.flags & !PARTED | flags);
+            unsafe { (*body.0).id = to };
         }
         self.bodies.entry(to).or_default().extend(bodies);
     }
@@ -136,11 +135,12 @@ impl RHeap {
         let gone = BodyPointer(std::ptr::from_ref(body).cast_mut());
         let Some(all) = state.bodies.get_mut(&body.id) else { return };
         all.retain(|known| *known != gone);
-        if !all.is_empty() {
-            return;
+        let was_last = all.is_empty();
+        if was_last {
+            state.bodies.remove(&body.id);
         }
-        state.bodies.remove(&body.id);
-        if body.flags & TEMPORARY_BODY != 0 && !body.is_dead() {
+        let is_temporary = was_last && body.flags & TEMPORARY_BODY != 0;
+        if !body.is_dead() && (is_temporary || body.flags & MUTABLE != 0) {
             state.released.push(body.id);
         }
         if state.bodies.is_empty() {

@@ -7,7 +7,7 @@ use fileheap_r_layout::{BUFFER_HEAD, FACE_ROOT, STRSXP, TEMPORARY, VECSXP, buffe
 use crate::face::{change_face, face};
 use crate::fault::Outcome;
 use crate::heap::{RHeap, State};
-use crate::{object, spares};
+use crate::{object, spares, vector};
 
 /// Records are looked at in pages of so many.
 const PAGE: usize = 4096;
@@ -93,12 +93,12 @@ fn free_payload(heap: &RHeap, state: &mut State, record: &VectorRecord) -> Outco
 pub fn reap(heap: &RHeap, state: &mut State) -> Outcome<()> {
     for id in std::mem::take(&mut state.released) {
         let txn = state.txn()?;
-        let found = txn.catalog().view().records().get(id)?;
-        let is_ours = |record: &VectorRecord| {
-            record.flags & TEMPORARY != 0 && record.state != RecordState::Tombstone as u32
-        };
-        if found.as_ref().is_some_and(is_ours) && !state.bodies.contains_key(&id) {
+        let Some(record) = txn.catalog().view().records().get(id)? else { continue };
+        let is_over = record.state == RecordState::Tombstone as u32;
+        if !is_over && record.flags & TEMPORARY != 0 && !state.bodies.contains_key(&id) {
             bury(heap, state, id)?;
+        } else if !is_over && !state.is_edited(id) {
+            state.txn()?.catalog().records().update(id, vector::give_up)?;
         }
     }
     for id in std::mem::take(&mut state.buried) {

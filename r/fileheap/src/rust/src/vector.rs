@@ -62,6 +62,7 @@ fn settle(state: &mut State, id: u64, new: RecordNew, zeroed: bool) -> Outcome<V
         record.state = new.state as u32;
         (record.element, record.length) = (new.element, new.length);
         (record.payload_bytes, record.flags) = (new.payload_bytes, new.flags);
+        record.extra[0] = new.extra[0];
     })?;
     let payload = txn.resolve(record.payload_offset);
     // SAFETY: the spare's extent is at least as long, and nobody else's; a window, so that stores
@@ -205,10 +206,20 @@ pub fn promote(heap: &RHeap, state: &mut State, id: u64) -> Outcome<()> {
     Ok(())
 }
 
+/// This process stores to the record no more: others may.
+pub fn give_up(record: &mut VectorRecord) {
+    if record.extra[0] == u64::from(std::process::id()) {
+        record.extra[0] = 0;
+    }
+}
+
 /// A vector gets part of something with a name: from now on it does not change.
 pub fn refer(heap: &RHeap, state: &mut State, id: u64) -> Outcome<()> {
     promote(heap, state, id)?;
-    state.txn()?.catalog().records().update(id, |record| record.flags += ONE_REFERENCE)?;
+    state.txn()?.catalog().records().update(id, |record| {
+        record.flags += ONE_REFERENCE;
+        give_up(record);
+    })?;
     for body in state.bodies.get(&id).into_iter().flatten() {
         // SAFETY: in the map, so not freed.
         unsafe { (*body.0).flags &= !MUTABLE };
