@@ -304,6 +304,36 @@ fn refuses<T>(result: fileheap_core::Result<T>, kind: ErrorKind) -> bool {
     result.err().is_some_and(|error| error.kind() == kind && error.to_string().contains("child"))
 }
 
+/// Whatever other threads of the parent hold at the fork: it reads a whole state, or hears why not.
+#[test]
+fn a_child_forked_beside_a_writing_thread_waits_for_nothing() {
+    const TEST: &str = "a_child_forked_beside_a_writing_thread_waits_for_nothing";
+    if let Some((_, dir)) = role() {
+        let heap = Heap::open(dir.join("a.heap"), &Options::new()).unwrap();
+        put_pair(&heap, 0);
+        let writing = heap.clone();
+        std::thread::spawn(move || (1..u64::MAX).for_each(|value| put_pair(&writing, value)));
+        for _ in 0..60 {
+            forked(|| {
+                // SAFETY: it only asks for a signal.
+                unsafe { libc::alarm(20) };
+                match heap.begin_read() {
+                    Err(error) => error.kind() == ErrorKind::ForkedChild,
+                    Ok(read) => {
+                        drop(read);
+                        let (one, other) = pair(&heap);
+                        one == other
+                    }
+                }
+            });
+        }
+        return;
+    }
+    let scratch = Scratch::new("forkwrites");
+    scratch.closed("a.heap");
+    play(TEST, "parent", &scratch.0).succeeds();
+}
+
 #[test]
 fn a_childs_end_does_not_touch_its_parents_locks() {
     const TEST: &str = "a_childs_end_does_not_touch_its_parents_locks";

@@ -92,7 +92,7 @@ shared_form <- function(x, runtime, writable, link) {
   if (.Call(C_is_in, x, runtime)) return(x)
   if (link && any_reachable(x)) {
     if (is_reachable(x)) return(record_token(x))
-    kept <- attributes(x)
+    kept <- attributes_of(x)
     x <- lapply(unclass(x), shared_form, runtime, writable, link)
     attributes(x) <- kept
     return(x)

@@ -81,7 +81,7 @@ attach_own_or_other <- function(path, uuid) {
 resolve_links <- function(x, writable = FALSE) {
   if (inherits(x, "fileheap_link")) return(resolve_record(x, writable))
   if (!is.list(x) || is_file_backed(x) || !any_link(x)) return(x)
-  kept <- attributes(x)
+  kept <- attributes_of(x)
   x <- lapply(unclass(x), resolve_links, writable = writable)
   attributes(x) <- kept
   x

@@ -99,12 +99,10 @@ SEXP C_shared(SEXP handle, SEXP id, SEXP writable) {
 
 /* Whether this is a vector of a heap that others find by its record. */
 SEXP C_is_live(SEXP x) {
-    fh_fault fault;
-    int prospects = 0;
     fh_body *body = fh_body_of(x);
-    if (!body || body->flags & (FH_DETACHED | FH_PARTED)) return Rf_ScalarLogical(FALSE);
+    if (!body || body->flags & FH_DETACHED) return Rf_ScalarLogical(FALSE);
     fh_need_alive(body);
-    return Rf_ScalarLogical(fh_prospects(body->heap, body->id, &prospects, &fault) == 0);
+    return Rf_ScalarLogical(fh_is_home(body));
 }
 
 /* The processes that have vectors of the heap. */

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, SeqCst},
+    Ordering::{Acquire, SeqCst},
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -56,9 +56,11 @@ pub struct Engine {
     writable: bool,
     seen: AtomicU64,
     mapped: AtomicU64,
-    keepers: Mutex<u64>,
+    pub(super) keepers: Mutex<u64>,
     freezers: AtomicU32,
     refreshes: AtomicU32,
+    /// Threads that change what the mapping shows: a child is born with no state then.
+    pub(super) changing: AtomicU32,
 }
 
 impl Engine {
@@ -85,6 +87,7 @@ impl Engine {
             keepers: Mutex::new(0),
             freezers: AtomicU32::new(0),
             refreshes: AtomicU32::new(0),
+            changing: AtomicU32::new(0),
         }
     }
 
@@ -161,60 +164,14 @@ impl Engine {
         Error::os(what, error).at(self.host.path())
     }
 
-    /// Enters as a reader: pins the newest state, or joins the one other threads are reading.
-    pub fn begin_read(&self, wait: Wait) -> Result<u64> {
-        self.gate.enter_read(wait).map_err(|error| error.at(self.host.path()))?;
-        let done = self.read_entered();
-        if done.is_err() {
-            self.end_read();
-        }
-        done
-    }
-
-    fn read_entered(&self) -> Result<u64> {
-        let mut book = self.book();
-        let Some(slot) = self.slot.filter(|_| self.host.board().is_mine()) else {
-            // No slot: a reader without write permission, or a forked child, which goes on with
-            // the state it was born with.
-            if self.host.board().is_mine() && self.gate.reader_count() == 1 {
-                self.catch_up(&mut book, None)?;
-            }
-            if self.seen() == u64::MAX {
-                let text = "the parent of this forked child had not read the heap yet";
-                return Err(Error::new(ErrorKind::ForkedChild, text)
-                    .at(self.host.path())
-                    .advice("open the heap in the child"));
-            }
-            return Ok(self.seen());
-        };
-        let word = &self.bulletin().slots[slot as usize].snapshot;
-        if word.load(Relaxed) != 0 {
-            return Ok(self.seen());
-        }
-        let target = pins::pin_newest(self.bulletin(), word);
-        if let Err(error) = self.catch_up(&mut book, Some(target)) {
-            word.store(0, SeqCst);
-            return Err(error);
-        }
-        Ok(target)
-    }
-
-    /// Leaves as a reader; the last one lets the pin go.
-    pub fn end_read(&self) {
-        self.gate.leave_read(|| {
-            if let Some(slot) = self.slot.filter(|_| self.host.board().is_mine()) {
-                self.bulletin().slots[slot as usize].snapshot.store(0, SeqCst);
-            }
-        });
-    }
-
     /// Enters as the writer; returns the number its transaction will have.
     pub fn begin_write(&self, wait: Wait) -> Result<u64> {
         self.may_write()?;
         self.gate.enter_write(wait).map_err(|error| error.at(self.host.path()))?;
+        self.changing.fetch_add(1, SeqCst);
         let done = self.write_entered(wait);
         if done.is_err() {
-            self.gate.leave_write();
+            self.leave_write();
         }
         done
     }
@@ -262,6 +219,11 @@ impl Engine {
     /// Leaves as the writer.
     pub fn end_write(&self) {
         writer::release(self.host.board());
+        self.leave_write();
+    }
+
+    fn leave_write(&self) {
+        self.changing.fetch_sub(1, SeqCst);
         self.gate.leave_write();
     }
 
@@ -306,29 +268,6 @@ impl Engine {
         Error::new(ErrorKind::Poisoned, text)
             .at(self.host.path())
             .advice("close the heap in all processes, look after the disk, open it again")
-    }
-
-    /// Keeps what is allocated now from being reused by other processes until `unkeep`.
-    pub fn keep(&self) {
-        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
-        *keepers += 1;
-        if let Some(slot) = self.slot.filter(|_| *keepers == 1 && self.host.board().is_mine()) {
-            let slot = &self.bulletin().slots[slot as usize];
-            match slot.snapshot.load(SeqCst) {
-                0 => drop(pins::pin_newest(self.bulletin(), &slot.keep)),
-                // What this process reads is pinned already; what it keeps is just that.
-                snapshot => slot.keep.store(snapshot, SeqCst),
-            }
-        }
-    }
-
-    /// Ends one `keep`.
-    pub fn unkeep(&self) {
-        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
-        *keepers -= 1;
-        if let Some(slot) = self.slot.filter(|_| *keepers == 0 && self.host.board().is_mine()) {
-            self.bulletin().slots[slot as usize].keep.store(0, SeqCst);
-        }
     }
 
     /// From now on nothing goes home and no space is reused, here or elsewhere, until `thaw`.

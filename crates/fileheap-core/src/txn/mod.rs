@@ -10,6 +10,7 @@ mod engine;
 mod frozen;
 mod gate;
 mod pins;
+mod reading;
 mod recover;
 mod refine;
 mod renewal;

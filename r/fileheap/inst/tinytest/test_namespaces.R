@@ -24,6 +24,15 @@ expect_equal(sort(unlist(viewList())), sort(paste0("all.", names(everything))))
 expect_equal(sort(unlist(pageList())), sort(paste0("all.", names(everything))))
 expect_true(length(left_over()) > 0L)
 
+# Row names that count stay short, where a column is linked from another heap, too.
+other_heap <- open_fmalloc(tempfile(fileext = ".heap"))
+linked <- data.frame(x = as_fmalloc(rnorm(2000), other_heap), i = 1:2000)
+registerVariables("all", list(linked = linked))
+for (it in list(views$frame, retrieveViews("all", "linked")$linked)) {
+  expect_true(.row_names_info(it) < 0L)
+}
+releaseVariables("all", "linked")
+
 # A write copies: the variable and other views stay as they are.
 changed <- views$integer
 changed[1] <- 99L
