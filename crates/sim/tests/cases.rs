@@ -1,4 +1,4 @@
-//! A test for each crash case of docs/PROTOCOL.md but P24 and P26 to P28, at exactly its point.
+//! A test at exactly its point for each crash case of docs/PROTOCOL.md but P24, P26-P28, P30-P33.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
