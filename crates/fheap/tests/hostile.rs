@@ -218,7 +218,10 @@ fn as_a_reader(scratch: &Scratch, name: &str, rest: &[&str]) -> Ran {
     // The folder of the program may be closed to others.
     let program = scratch.file("fheap");
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_fheap"), &program).unwrap();
+        // Not by this process: a child of another test would have the copy open for writing, and
+        // then nobody can run it.
+        let mut copy = std::process::Command::new("cp");
+        assert!(copy.arg(env!("CARGO_BIN_EXE_fheap")).arg(&program).status().unwrap().success());
     }
     let heap = scratch.file("shut/a.heap");
     let mut command = std::process::Command::new(program);
