@@ -3,10 +3,14 @@
 mod common;
 
 use std::fs;
+use std::io::ErrorKind as ErrorOf;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use common::*;
+use fileheap_core::os::ram::{Event, EventKind, RamDisk, RamHost};
 use fileheap_core::{ErrorKind, Heap, Options};
 
 /// Everything in the folder, but for signals: heaps that open, or hidden files.
@@ -159,4 +163,26 @@ fn a_creation_that_fails_leaves_nothing() {
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), before);
     assert!(!scratch.file("taken").exists());
     assert_eq!(root(&first), 1);
+}
+
+/// P17: a power cut would take the log that is begun next, and every commit with it.
+#[test]
+fn whoever_begins_a_log_that_another_made_syncs_its_name() {
+    let disk = RamDisk::new();
+    let host = RamHost::create(&disk, fileheap_core::format::INITIAL_BYTES).unwrap();
+    let options = Options::new().limit_bytes(16 << 20);
+    let heap = Heap::create_on(Box::new(host), &options).unwrap();
+    let other = Heap::open_on(Box::new(RamHost::open(&disk).unwrap()), &options).unwrap();
+    put_root(&heap, 1);
+    // The next sync of the folder fails, as if the process had died there.
+    let synced = Arc::new(AtomicU32::new(0));
+    let count = synced.clone();
+    disk.observe(Some(Arc::new(move |event: &Event<'_>| match event.kind {
+        EventKind::SyncFolder if count.fetch_add(1, SeqCst) == 0 => Err(ErrorOf::Other.into()),
+        _ => Ok(()),
+    })));
+    assert!(heap.checkpoint().is_err());
+    put_root(&other, 2);
+    other.checkpoint().unwrap();
+    assert_eq!(synced.load(SeqCst), 2);
 }

@@ -7,6 +7,8 @@ use std::fs;
 use common::*;
 use fileheap_core::{Durability, ErrorKind, Heap, Options};
 
+const MIB: u64 = 1 << 20;
+
 #[test]
 fn direct_extents_are_everybodys_at_once_and_atomic_when_enlisted() {
     const TEST: &str = "direct_extents_are_everybodys_at_once_and_atomic_when_enlisted";
@@ -162,7 +164,6 @@ fn heap_is_home(dir: &std::path::Path, at: u64, byte: u8) {
 /// P27
 #[test]
 fn an_enlisted_extent_may_change_its_length_again_and_again() {
-    const MIB: u64 = 1 << 20;
     let scratch = Scratch::new("direct-length");
     let heap = Heap::create(scratch.file("a.heap"), &Options::new()).unwrap();
     let txn = heap.begin_write().unwrap();
@@ -240,4 +241,108 @@ fn direct_extents_side_by_side_are_enlisted_again_and_again() {
         txn.commit().unwrap();
         assert_eq!(both.map(seen), [round; 2]);
     }
+}
+
+/// Fills an ordinary allocation in the space of a direct extent that is freed, and expects to find
+/// it all, and nothing that was undone, when the heap was opened again.
+fn used_again(scratch: &Scratch, heap: Heap, freed: u64) {
+    const BYTES: u64 = MIB / 2;
+    let txn = heap.begin_write().unwrap();
+    txn.free(freed).unwrap();
+    txn.commit().unwrap();
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc(BYTES, 4096).unwrap();
+    assert_eq!(at, freed, "this is about space that is used again");
+    fill(&txn, at, BYTES, 7);
+    txn.commit().unwrap();
+    let txn = heap.begin_write().unwrap();
+    fill(&txn, at, BYTES, 8);
+    txn.abort().unwrap();
+    heap.close().unwrap();
+    let heap = Heap::open(scratch.file("a.heap"), &Options::new()).unwrap();
+    let read = heap.begin_read().unwrap();
+    let wrong = read.bytes(at, BYTES).unwrap().iter().position(|&byte| byte != 7);
+    assert_eq!(wrong, None, "lost, or not undone");
+}
+
+#[test]
+fn a_window_opened_on_a_new_extent_goes_when_that_is_freed() {
+    let scratch = Scratch::new("opened-new");
+    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc_direct(MIB, true).unwrap().offset;
+    txn.open_direct(at).unwrap();
+    txn.commit().unwrap();
+    used_again(&scratch, heap, at);
+}
+
+#[test]
+fn a_window_opened_on_an_extent_goes_when_its_length_is_undone() {
+    let scratch = Scratch::new("opened-shorter");
+    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
+    let txn = heap.begin_write().unwrap();
+    let at = txn.alloc_direct(MIB, true).unwrap().offset;
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    let heap = Heap::open(scratch.file("a.heap"), &Options::new()).unwrap();
+    let txn = heap.begin_write().unwrap();
+    assert!(txn.resize_in_place(at, MIB / 4).unwrap());
+    txn.open_direct(at).unwrap();
+    txn.abort().unwrap();
+    used_again(&scratch, heap, at);
+}
+
+/// Threads of one transaction make and free extents: none waits for what another holds.
+#[test]
+fn threads_make_and_free_extents_in_one_transaction() {
+    let scratch = Scratch::new("extents-by-threads");
+    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
+    let txn = heap.begin_write().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let at = txn.alloc_direct(8192, false).unwrap().offset;
+                    assert!(txn.resize_in_place(at, 100).unwrap());
+                    txn.free(at).unwrap();
+                }
+            });
+        }
+    });
+    txn.commit().unwrap();
+    clean(&heap);
+}
+
+/// What one thread frees another may take at once: it is filled in place, as any new extent.
+#[test]
+fn an_extent_that_a_thread_freed_is_another_threads_to_fill() {
+    let scratch = Scratch::new("extents-in-turn");
+    let heap = Heap::open(scratch.closed("a.heap"), &Options::new()).unwrap();
+    let txn = heap.begin_write().unwrap();
+    let kept: Vec<(u64, u8)> = std::thread::scope(|scope| {
+        let life = |own: u8| {
+            let txn = &txn;
+            move || {
+                let mut kept = Vec::new();
+                for round in 0..1000 {
+                    let at = txn.alloc_direct(8192, false).unwrap().offset;
+                    fill(txn, at, 8192, own);
+                    match round % 50 {
+                        0 => kept.push((at, own)),
+                        _ => txn.free(at).unwrap(),
+                    }
+                }
+                kept
+            }
+        };
+        let threads: Vec<_> = (1..5).map(|own| scope.spawn(life(own))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    txn.commit().unwrap();
+    heap.close().unwrap();
+    let heap = Heap::open(scratch.file("a.heap"), &Options::new()).unwrap();
+    let read = heap.begin_read().unwrap();
+    let sound =
+        |&&(at, own): &&(u64, u8)| read.bytes(at, 8192).unwrap().iter().all(|&it| it == own);
+    assert_eq!(kept.iter().filter(sound).count(), kept.len(), "stores were lost");
 }

@@ -17,7 +17,8 @@ struct Kept<T: 'static> {
     _before: Option<&'static Kept<T>>,
 }
 
-impl<T: Default> Own<T> {
+/// An `AtomicPtr` goes to all threads, whatever it points at: so what is guarded must be able to.
+impl<T: Default + Send> Own<T> {
     pub const fn new() -> Self {
         Self(AtomicPtr::new(null_mut()))
     }

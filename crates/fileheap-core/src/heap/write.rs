@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
 use super::{Shared, read};
-use crate::alloc::{Ground, Mapped};
+use crate::alloc::{Freed, Ground, Mapped};
 use crate::catalog::{Catalog, Cells, Memory};
 use crate::format::{EXTENT_BYTES, HEADER_OFFSET, Header, PAGE_BYTES};
 use crate::os::Wait;
@@ -189,15 +189,19 @@ impl WriteTxn {
     #[cold]
     #[inline(never)]
     fn free_slow(&self, offset: u64) -> Result<()> {
-        let freed = self.placed(self.shared.allocator.free_slow(self, offset))?;
-        if freed.direct {
-            self.changes.unsynced.store(true, Relaxed);
+        // Its mapping comes first: freed, the space may be another thread's at once.
+        let piece = match offset % PAGE_BYTES {
+            0 => self.shared.allocator.piece(offset).ok(), // what is wrong with it `free` says
+            _ => None,
+        };
+        let mapped = |run: &Freed| run.direct || run.run && run.bytes >= SHARED_BYTES;
+        if let Some(run) = piece.filter(mapped) {
+            if run.direct {
+                self.changes.unsynced.store(true, Relaxed);
+            }
+            self.shared.engine.forget_run(&self.changes, offset..offset + run.bytes)?;
         }
-        if freed.direct || freed.run && freed.bytes >= SHARED_BYTES {
-            let range = offset..offset + freed.bytes;
-            return self.shared.engine.forget_run(&self.changes, range);
-        }
-        Ok(())
+        self.placed(self.shared.allocator.free_slow(self, offset)).map(drop)
     }
 
     /// Bytes that may be used of an allocation.

@@ -60,7 +60,10 @@ impl Engine {
             }
         }
         book.baseline_stale = true;
-        done.and(copied)
+        done.and(copied)?;
+        // P27: one that this transaction opened may have had another length in it.
+        let seen = self.seen();
+        self.drop_stale_windows(book, seen, seen).map(drop)
     }
 }
 

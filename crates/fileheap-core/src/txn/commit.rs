@@ -71,6 +71,12 @@ impl Changes {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner).ranges()
     }
 
+    /// Whether this transaction made that extent, in safe space.
+    pub(super) fn has_made(&self, range: &Range<u64>) -> bool {
+        let extents = self.extents.lock().unwrap_or_else(PoisonError::into_inner);
+        extents.iter().any(|extent| extent.range == *range)
+    }
+
     fn taken_ranges(&self) -> Vec<Range<u64>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).ranges()
     }

@@ -21,6 +21,9 @@ impl Engine {
     /// Lets stores of this process to a direct extent go straight to the file; from the commit on
     /// if it is enlisted, or the log has bytes of it.
     pub fn open_window(&self, changes: &Changes, range: Range<u64>) -> Result<()> {
+        if changes.has_made(&range) {
+            return Ok(()); // it is shared, and the commit makes it a window
+        }
         let mut enlisted = changes.enlisted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut book = self.book();
         if book.windows.contains(&range) || enlisted.contains(&range) {
@@ -50,24 +53,23 @@ impl Engine {
 
     /// An extent in safe space, made by the open transaction: filled in place from birth.
     pub fn share_fresh(&self, changes: &Changes, range: Range<u64>, direct: bool) -> Result<()> {
+        // Before the book, as everywhere: threads of one transaction meet here.
+        let mut extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
         let _book = self.book();
         self.view.share(range.clone()).map_err(|error| self.map_error(error))?;
         self.view.prefault(range.clone());
-        let mut extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
         extents.push(FreshExtent { range, direct });
         Ok(())
     }
 
     /// Whether stores to a run go straight to the file in this process.
     pub fn is_shared(&self, changes: &Changes, range: &Range<u64>) -> bool {
-        let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
-        extents.iter().any(|extent| extent.range == *range) || self.book().windows.contains(range)
+        changes.has_made(range) || self.book().windows.contains(range)
     }
 
     /// Makes a fresh extent read as zeros without storing to it; false if it is not shared.
     pub fn zero_fresh(&self, changes: &Changes, range: Range<u64>) -> Result<bool> {
-        let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
-        if !extents.iter().any(|extent| extent.range == range) {
+        if !changes.has_made(&range) {
             return Ok(false);
         }
         let zeroed = self.host.data().zero(range);
@@ -100,11 +102,7 @@ impl Engine {
 
     /// Makes the open transaction's later stores to a direct extent atomic.
     pub fn enlist(&self, changes: &Changes, range: Range<u64>) -> Result<()> {
-        let made_now = {
-            let extents = changes.extents.lock().unwrap_or_else(PoisonError::into_inner);
-            extents.iter().any(|extent| extent.range == range)
-        };
-        if made_now {
+        if changes.has_made(&range) {
             return Ok(()); // its existence is undone by an abort, and its bytes with it
         }
         self.reserve(range.clone())?;
