@@ -346,7 +346,7 @@ fn a_childs_end_does_not_touch_its_parents_locks() {
         }
         let heap = Heap::open(&path, &Options::new()).unwrap();
         let txn = heap.begin_write().unwrap();
-        forked(|| true);
+        forked(|| refuses(txn.alloc_direct(8192, true), ErrorKind::ForkedChild));
         forked(|| Heap::open(&path, &Options::new()).is_ok());
         play(TEST, "other", &dir).succeeds();
         txn.commit().unwrap();

@@ -132,7 +132,7 @@ impl Heap {
         WriteTxn::begin(&self.shared, wait, true)
     }
 
-    /// Keeps what is allocated now from being reused by others as long as the keeper lives.
+    /// Keeps others from writing into what is allocated now, in the file; see `Keeper`.
     pub fn keep(&self) -> Result<Keeper> {
         self.still_open()?;
         Ok(Keeper::new(&self.shared))

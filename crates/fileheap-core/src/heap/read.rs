@@ -86,9 +86,12 @@ pub(super) unsafe fn memory(shared: &Shared) -> Memory<'_> {
     }
 }
 
-/// Holds the space of everything allocated in the state it was made in (that of the read guard
-/// open at the time, if there is one): other processes may free
-/// it, but nobody reuses it. For foreign garbage collectors that hold raw pointers.
+/// Says that this process may point at anything allocated in the state it was made in (that of the
+/// read guard open at the time, if there is one): nobody writes into that space in the file. For
+/// foreign garbage collectors that hold raw pointers. It is a sign for others, too: who frees what
+/// was allocated before a keeper of another process, as `Heap::attached` names it, lets the space
+/// be used again, and whoever holds pointers there sees that with its next transaction. So those
+/// who share a heap with a collector free what is older when no such keeper is left.
 pub struct Keeper {
     shared: Arc<Shared>,
 }

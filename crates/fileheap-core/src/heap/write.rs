@@ -147,6 +147,7 @@ impl WriteTxn {
     }
 
     fn alloc_extent(&self, bytes: u64, align: u64, direct: bool) -> Result<Alloc> {
+        self.shared.engine.may_write()?; // a forked child would store to the file
         let mapped = if direct { Mapped::Direct } else { Mapped::Shared };
         let run = self.placed(self.shared.allocator.alloc_run(self, bytes, align, mapped))?;
         let range = run.offset..run.offset + run.bytes;
