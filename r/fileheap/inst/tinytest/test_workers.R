@@ -153,8 +153,8 @@ starting <- '
   said <- tryCatch(memLapply(1:2, identity, MAX.CORES = 2, CLUSTER = "psock"),
                    interrupt = function(e) "interrupted")
   cat("got", said, length(fileheap:::marked_processes(mark)), length(list.files(place)))'
-expect_equal(tail(elsewhere(starting, place = shared_place), 1L),
-             "got interrupted 0 0")
+# R may tell of connections behind it, whose workers it had not returned yet.
+expect_true("got interrupted 0 0" %in% elsewhere(starting, place = shared_place))
 flag <- tempfile()
 suppressWarnings(elsewhere('
   options(fileheap.shared_path = place)
