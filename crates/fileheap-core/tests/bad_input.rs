@@ -336,3 +336,21 @@ fn logs_that_are_missing_foreign_or_damaged_are_told_and_given_up_on_demand() {
     open_refused(&strange, ErrorKind::Corrupt, &["-log", "repair"]);
     give_up(&strange);
 }
+
+/// Found by fuzzing: a copy that opening passes over must not rule once the heap is open.
+#[test]
+fn a_superblock_of_impossible_values_never_rules() {
+    let scratch = Scratch::new("never-rules");
+    let path = scratch.closed("a.heap");
+    let mut bytes = fs::read(&path).unwrap();
+    let mut other = Superblock::from_bytes(&bytes[..104]);
+    other.sequence = u64::MAX;
+    bytes[..104].copy_from_slice(other.sealed().as_bytes());
+    fs::write(&path, &bytes).unwrap();
+    let heap = Heap::open(&path, &Options::new()).unwrap();
+    put_root(&heap, 1);
+    heap.checkpoint().unwrap();
+    assert_eq!(root(&heap), 1);
+    heap.close().unwrap();
+    assert_eq!(root(&Heap::open(&path, &Options::new()).unwrap()), 1);
+}

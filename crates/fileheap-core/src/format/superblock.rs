@@ -2,7 +2,9 @@
 
 use std::mem::offset_of;
 
-use super::{PAGE_BYTES, Plain, short_checksum};
+use super::{
+    COUNTER_MAX, HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, short_checksum,
+};
 
 /// The log files hold committed data that the heap file may lack.
 pub const LOG_LIVE: u32 = 1;
@@ -66,6 +68,20 @@ impl Superblock {
     pub fn sealed(mut self) -> Self {
         self.crc = short_checksum(0, &self.as_bytes()[..offset_of!(Self, crc)]);
         self
+    }
+
+    /// Whether it is of this format and its values can be.
+    #[must_use]
+    pub fn is_plausible(&self) -> bool {
+        let counters = [self.sequence, self.checkpoint_txn, self.log_generation];
+        self.magic == Self::MAGIC
+            && self.version == Self::VERSION
+            && self.byte_order == Self::BYTE_ORDER
+            && self.base % PREAMBLE_BYTES == 0
+            && self.limit_bytes <= HEAP_MAX_BYTES
+            && self.file_bytes >= INITIAL_BYTES
+            && self.file_bytes <= self.limit_bytes
+            && counters.iter().all(|&counter| counter < COUNTER_MAX)
     }
 
     /// Whether the checksum holds.

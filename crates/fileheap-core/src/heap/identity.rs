@@ -1,8 +1,6 @@
 //! Who a heap is: judging superblocks, making up a new one.
 
-use crate::format::{
-    COUNTER_MAX, HEAP_MAX_BYTES, INITIAL_BYTES, PAGE_BYTES, PREAMBLE_BYTES, Plain, Superblock,
-};
+use crate::format::{PAGE_BYTES, Plain, Superblock};
 use crate::os::File;
 use crate::{Error, ErrorKind, Result};
 
@@ -95,15 +93,7 @@ pub fn sound(superblock: &Superblock, copy: u64) -> Result<()> {
             return Err(Error::new(ErrorKind::ForeignMachine, text).offset(at));
         }
     }
-    let counters = [superblock.sequence, superblock.checkpoint_txn, superblock.log_generation];
-    let plausible = superblock.version == Superblock::VERSION
-        && order == Superblock::BYTE_ORDER
-        && superblock.base % PREAMBLE_BYTES == 0
-        && superblock.limit_bytes <= HEAP_MAX_BYTES
-        && superblock.file_bytes >= INITIAL_BYTES
-        && superblock.file_bytes <= superblock.limit_bytes
-        && counters.iter().all(|&counter| counter < COUNTER_MAX);
-    if plausible {
+    if superblock.is_plausible() {
         Ok(())
     } else {
         Err(Error::new(ErrorKind::Corrupt, "the superblock holds impossible values").offset(at))

@@ -169,7 +169,9 @@ impl Engine {
         let got = self.host.data().read_at(Superblock::offset(copy), &mut bytes);
         let got = got.map_err(|error| self.os_error("cannot read the superblock", error))?;
         let found = Superblock::from_bytes(&bytes);
-        let ours = found.is_sealed() && found.uuid == self.identity().uuid;
+        // As judged at opening: a copy that was no good then is none now.
+        let sound = found.is_sealed() && found.is_plausible();
+        let ours = sound && found.uuid == self.identity().uuid;
         Ok((got == bytes.len() && ours).then_some(found))
     }
 
