@@ -8,6 +8,7 @@ mod door;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use door::DoorHost;
 use fileheap_core::os::ram::{RamDisk, RamHost};
@@ -433,8 +434,7 @@ fn live(seed: u64, events: u64) {
         }
     }));
     if let Err(why) = done {
-        let from =
-            world.log.len().saturating_sub(if std::env::var("LONG").is_ok() { 4000 } else { 30 });
+        let from = world.log.len().saturating_sub(number("FILEHEAP_LINES").unwrap_or(30) as usize);
         world.log[from..].iter().for_each(|line| println!("{line}"));
         println!("FILEHEAP_SEED={seed}, event {at}");
         std::mem::forget(world);
@@ -442,15 +442,17 @@ fn live(seed: u64, events: u64) {
     }
 }
 
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// `FILEHEAP_SEED` asks for that one life, `FILEHEAP_MINUTES` for as many as there is time for.
 #[test]
 fn whoever_looks_sees_what_was_committed() {
-    let (first, given) = (seed_or(1), std::env::var("FILEHEAP_SEED").is_ok());
-    let count = std::env::var("COUNT").ok().and_then(|it| it.parse().ok()).unwrap_or(if given {
-        1
-    } else {
-        6
-    });
-    for seed in first..first + count {
-        live(seed, 120);
-    }
+    let (first, begun) = (seed_or(1), Instant::now());
+    let time = number("FILEHEAP_MINUTES").map(|minutes| Duration::from_secs(minutes * 60));
+    let least = if number("FILEHEAP_SEED").is_some() { 1 } else { 6 };
+    let more = |seed: &u64| *seed < first + least || time.is_some_and(|it| begun.elapsed() < it);
+    let lives = (first..).take_while(more).inspect(|&seed| live(seed, 120)).count();
+    println!("{lives} lives from seed {first}");
 }
