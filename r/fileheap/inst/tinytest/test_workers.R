@@ -152,9 +152,11 @@ starting <- '
   mark <- sub("[0-9]+$", fileheap:::shared_state()$made_count + 1, base)
   said <- tryCatch(memLapply(1:2, identity, MAX.CORES = 2, CLUSTER = "psock"),
                    interrupt = function(e) "interrupted")
-  cat("got", said, length(fileheap:::marked_processes(mark)), length(list.files(place)))'
-# R may tell of connections behind it, whose workers it had not returned yet.
-expect_true("got interrupted 0 0" %in% elsewhere(starting, place = shared_place))
+  writeLines(paste("got", said, length(fileheap:::marked_processes(mark)),
+                   length(list.files(place))))'
+# R may tell behind it of the connections of workers that it had not returned yet.
+seen <- elsewhere(starting, place = shared_place)
+expect_equal(grep("^got", seen, value = TRUE), "got interrupted 0 0", info = seen)
 flag <- tempfile()
 suppressWarnings(elsewhere('
   options(fileheap.shared_path = place)
