@@ -182,8 +182,9 @@ make_shared <- function(bytes, store) {
        "with room, or keep the data in a heap file", fields = list(found = troubles))
 }
 
-# Other sessions take the folder away whenever nothing is in it: then it is made anew.
-attempts <- 20L
+# Other sessions take the folder away whenever nothing is in it: then it is made anew, after a pause
+# that grows, so as not to keep step with one that sweeps all the time.
+attempts <- 50L
 
 # The same in one place; NULL if this user can have no folder there.
 make_at <- function(place, store) {
@@ -193,6 +194,7 @@ make_at <- function(place, store) {
     if (is.null(folder)) next
     made <- make_in(folder, store)
     if (!inherits(made, "fileheap_error_not_found")) break
+    Sys.sleep(attempt / 1000)
   }
   made
 }
