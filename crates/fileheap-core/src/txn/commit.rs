@@ -121,10 +121,12 @@ impl Engine {
         }
         self.collect(&mut book, changes)?;
         let taken = changes.taken_ranges();
-        // P32: a checkpoint for an older state may still change those pages of the file.
-        let mut dirty = std::mem::take(&mut changes.carried);
-        dirty.extend(book.index.pages_in(&taken));
-        changes.carried = merged(dirty, 0);
+        if !taken.is_empty() {
+            // P32: a checkpoint for an older state may still change those pages of the file.
+            let mut dirty = std::mem::take(&mut changes.carried);
+            dirty.extend(book.index.pages_in(&taken));
+            changes.carried = merged(dirty, 0);
+        }
         let (dirty, homes) = self.send_home(&mut book, changes, durability)?;
         let from_file = merged([&homes[..], &taken].concat(), 0);
         book.shadows.forget(&from_file);
