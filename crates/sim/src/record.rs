@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fileheap_core::os::ram::{Event, EventKind, Observer};
+use fileheap_core::os::ram::{Event, EventKind, FILE_COUNT, Observer};
 
 /// One change of a file.
 #[derive(Debug, Clone)]
@@ -47,6 +47,31 @@ pub struct Killed;
 struct Book {
     entries: Vec<Entry>,
     kill_in: Option<usize>,
+    lengths: [u64; FILE_COUNT],
+    full: bool,
+}
+
+impl Book {
+    /// Refuses what makes a file longer, if the disk is full.
+    fn measure(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let end = match &event.kind {
+            EventKind::Write { offset, parts } => {
+                offset + parts.iter().map(|part| part.len() as u64).sum::<u64>()
+            }
+            EventKind::Reserve(range) | EventKind::Zero(range) => range.end,
+            _ => 0,
+        };
+        let length = &mut self.lengths[event.file];
+        if self.full && end > *length {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        *length = match event.kind {
+            EventKind::Create | EventKind::Remove => 0,
+            EventKind::Truncate(bytes) => bytes,
+            _ => end.max(*length),
+        };
+        Ok(())
+    }
 }
 
 /// Sees and notes everything.
@@ -83,6 +108,11 @@ impl Recorder {
         self.len() == 0
     }
 
+    /// From now on no file becomes longer, or they may again.
+    pub fn fill_disk(&self, full: bool) {
+        self.book().full = full;
+    }
+
     /// Before the change after so many others the acting thread unwinds with [`Killed`], as if
     /// its process had died there.
     pub fn kill_at(&self, changes: Option<usize>) {
@@ -102,6 +132,7 @@ impl Observer for Recorder {
             Some(left) => *left -= 1,
             None => {}
         }
+        book.measure(event)?;
         if let Some(change) = change_of(&event.kind) {
             book.entries.push(Entry::Change(event.file, change));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fileheap_core::Durability::{Power, Process};
 use fileheap_core::os::ram::{RamDisk, RamHost};
-use fileheap_core::{Heap, Options, WriteTxn};
+use fileheap_core::{ErrorKind, Heap, Options, WriteTxn};
 use fileheap_sim::judge::{Bounds, Judge};
 use fileheap_sim::random::seed_or;
 use fileheap_sim::record::{Change, Entry, Recorder};
@@ -409,6 +409,40 @@ fn p25_another_limit() {
         let pick = |_: &str, file: usize, change: &Change| is_superblock(file, change);
         case(&commits, &act, &pick);
     }
+}
+
+/// P34: no file can become longer; commits go on in the two logs there are, turn by turn.
+#[test]
+fn p34_two_logs_on_a_full_disk() {
+    // Tracked: no search for dirty pages, whose cost would bring checkpoints.
+    let commit = |world: &mut World| world.transact(0, true, 8, End::Commit(Power));
+    let prepare = |world: &mut World| (0..80).try_for_each(|_| commit(world));
+    let act = |world: &mut World| {
+        let recorder = world.recorder.clone().unwrap();
+        recorder.fill_disk(true);
+        let before = world.states.len();
+        for _ in 0..300 {
+            match commit(world) {
+                Err(Stop::Error(error)) if error.kind() == ErrorKind::DiskFull => {}
+                done => done?,
+            }
+            world.compare(0)?;
+        }
+        recorder.fill_disk(false);
+        let done = world.states.len() - before;
+        assert!(done > 290, "{done} of 300 commits");
+        let history = recorder.history();
+        let act = history.iter().position(|entry| matches!(entry, Entry::Mark("act"))).unwrap();
+        let begun =
+            |entry: &&Entry| matches!(entry, Entry::Change(file, Change::Write(0, _)) if *file > 0);
+        let begun = history[act..].iter().filter(begun).count();
+        assert!(begun > 2, "{begun} logs begun");
+        Ok(())
+    };
+    let begins = |_: &str, file: usize, change: &Change| {
+        file > 0 && matches!(change, Change::Write(0 | 4096, _)) || is_superblock(file, change)
+    };
+    case_with(long(), 100, &prepare, &act, &begins);
 }
 
 /// A killed process leaves what it wrote: the next one finds a committed state.

@@ -50,12 +50,21 @@ pub struct AppendError {
     pub wiped: bool,
 }
 
+/// What came of making a log longer ahead of need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Growth {
+    None,
+    Done,
+    Refused,
+}
+
 /// The log being written.
 pub struct LogWriter {
     file: Arc<dyn File>,
     uuid: [u8; 16],
     tail: Cursor,
     file_bytes: u64,
+    growth: Growth,
     windowed: bool,
     window: Range<u64>,
     window_at: *mut u8,
@@ -71,6 +80,8 @@ unsafe impl Sync for LogWriter {}
 /// Length of a new log, zeros written ahead.
 const FIRST_BYTES: u64 = 256 * 1024;
 const GROW_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// Room for small frames that is there before anybody needs it.
+const AHEAD_BYTES: u64 = SMALL_BYTES;
 const FRAME_PAYLOAD_MAX: u64 = 8 * 1024 * 1024;
 const FRAME_RECORDS_MAX: usize = 64 * 1024;
 /// Frames up to this size are assembled in one buffer.
@@ -86,6 +97,7 @@ impl LogWriter {
             uuid: log.header.uuid,
             tail,
             file_bytes,
+            growth: Growth::None,
             windowed: false,
             window: 0..0,
             window_at: std::ptr::null_mut(),
@@ -117,14 +129,33 @@ impl LogWriter {
             crc: 0,
         }
         .sealed();
-        if file.len()? < FIRST_BYTES {
-            write_zeros(&*file, file.len()?..FIRST_BYTES)?;
-        }
+        Self::prepare(&*file)?;
         let mut first = [0; PAGE_BYTES as usize];
         first[..size_of::<LogHeader>()].copy_from_slice(header.as_bytes());
         file.write_at(0, &[IoSlice::new(&first)])?;
         let log = LogFile { file, header };
         Ok((Self::resume(&log, log.start())?, log))
+    }
+
+    /// Makes a file long enough for a generation to begin in it.
+    pub fn prepare(file: &dyn File) -> io::Result<()> {
+        let bytes = file.len()?;
+        if bytes < FIRST_BYTES { write_zeros(file, bytes..FIRST_BYTES) } else { Ok(()) }
+    }
+
+    /// Whether the log became longer since somebody asked.
+    pub fn has_grown(&mut self) -> bool {
+        let grown = self.growth == Growth::Done;
+        if grown {
+            self.growth = Growth::None;
+        }
+        grown
+    }
+
+    /// Whether the disk has no more room for it.
+    #[must_use]
+    pub fn is_tight(&self) -> bool {
+        self.growth == Growth::Refused
     }
 
     /// Behind the last transaction.
@@ -240,8 +271,14 @@ impl LogWriter {
             self.file.write_at(at.position, &parts)
         };
         self.small = head;
+        if done.is_err() {
+            self.growth = Growth::Refused;
+        }
         done?;
-        self.file_bytes = self.file_bytes.max(at.position + frame_bytes);
+        if at.position + frame_bytes > self.file_bytes {
+            self.growth = Growth::Done;
+            self.file_bytes = at.position + frame_bytes;
+        }
         at.position += frame_bytes;
         at.crc = header.crc;
         Ok(())
@@ -262,17 +299,22 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Writes zeros ahead, so that the sync of a small frame changes no metadata.
+    /// Writes zeros ahead, so that the sync of a small frame changes no metadata, and small frames
+    /// still find room when the disk is full.
     fn make_room(&mut self, end: u64, frame_bytes: u64) -> io::Result<()> {
-        if end <= self.file_bytes || frame_bytes > SMALL_BYTES {
+        let enough = end + AHEAD_BYTES;
+        if enough <= self.file_bytes || frame_bytes > SMALL_BYTES {
             return Ok(());
         }
         let step = (self.file_bytes / 2).clamp(FIRST_BYTES, GROW_MAX_BYTES);
-        let grown = (self.file_bytes + step).max(end).next_multiple_of(PAGE_BYTES);
-        write_zeros(&*self.file, self.file_bytes..grown)?;
-        self.file_bytes = grown;
+        let grown = (self.file_bytes + step).max(enough).next_multiple_of(PAGE_BYTES);
+        let done = write_zeros(&*self.file, self.file_bytes..grown);
+        self.growth = if done.is_ok() { Growth::Done } else { Growth::Refused };
+        // What was written before an error is room as well.
+        let there = if done.is_ok() { grown } else { self.file.len()? & !(PAGE_BYTES - 1) };
+        self.file_bytes = self.file_bytes.max(there);
         self.open_window();
-        Ok(())
+        if end <= self.file_bytes { Ok(()) } else { done }
     }
 
     fn open_window(&mut self) {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use board::RamBoard;
-pub use disk::{Event, EventKind, Images, Observer, RamDisk, RamFile};
+pub use disk::{Event, EventKind, FILE_COUNT, Images, Observer, RamDisk, RamFile};
 pub use view::RamView;
 
 use super::{Board, File, Host, Placement, View};

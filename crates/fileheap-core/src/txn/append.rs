@@ -69,7 +69,29 @@ impl Engine {
         bulletin.published_txn.store(tail.txn, SeqCst);
         bulletin.log_unsettled.store(0, SeqCst);
         bulletin.commit_count.fetch_add(1, SeqCst);
+        self.keep_successor(book);
         Ok(())
+    }
+
+    /// The log that comes next has its room as well, before the disk is full. Nothing depends on
+    /// that yet: who begins it finds out.
+    fn keep_successor(&self, book: &mut Book) {
+        let Some(writer) = book.writer.as_mut() else { return };
+        let which = ((writer.tail().generation + 1) & 1) as usize;
+        if writer.has_grown() && book.logs[which].is_none() {
+            let _ = self.host.log(which, true).map(|file| file.map(|it| LogWriter::prepare(&*it)));
+        }
+    }
+
+    /// Goes on in the other log where the disk has no more room for this one.
+    pub(super) fn leave_tight_log(&self, book: &mut Book) -> Result<()> {
+        if !book.writer.as_ref().is_some_and(LogWriter::is_tight) {
+            return Ok(());
+        }
+        if let Err(error) = self.checkpoint_held(book, true) {
+            book.trouble = Some(error.to_string());
+        }
+        self.may_write()
     }
 
     /// Makes `book.writer` stand behind the last published transaction.

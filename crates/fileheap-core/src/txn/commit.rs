@@ -101,6 +101,7 @@ impl Engine {
     }
 
     fn changes_from(&self, book: &mut Book, at: Moment, tracked: bool) -> Result<Changes> {
+        self.leave_tight_log(book)?;
         self.renew_if_due(book, at)?;
         if !tracked && book.baseline_stale {
             let mut ignored = Vec::new();
