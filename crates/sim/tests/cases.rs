@@ -1,4 +1,5 @@
-//! A test at exactly its point for each crash case of docs/PROTOCOL.md but P24, P26-P28, P30-P33.
+//! A test at exactly its point for each crash case of docs/PROTOCOL.md but P24, P26-P28, P30-P33
+//! and P35.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

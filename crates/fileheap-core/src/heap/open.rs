@@ -234,8 +234,10 @@ fn map(host: &dyn Host, base: u64, limit: u64, options: &Options) -> Result<Box<
     place::remember(base, limit);
     host.map(&placement(base, limit, options)).map_err(|error| {
         let text = format!("cannot map the heap at its address {base:#x}");
-        Error::os(text, error)
-            .advice("position-independent users can open it elsewhere; others need that address")
+        Error::os(text, error).advice(
+            "a heap keeps its address until its last handle is dropped, closed or not; \
+                 position-independent users can open it elsewhere, others need that address",
+        )
     })
 }
 

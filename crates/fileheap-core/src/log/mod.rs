@@ -10,4 +10,4 @@ pub use contents::Contents;
 pub use plan::{Index, Piece, Span, synced_bytes};
 pub use reader::{Cursor, FrameScan, LogFile};
 pub use witness::{Witness, find_witness};
-pub use writer::{AppendError, LogWriter, Payload};
+pub use writer::{AHEAD_BYTES, AppendError, FIRST_BYTES, LogWriter, Payload};

@@ -50,21 +50,12 @@ pub struct AppendError {
     pub wiped: bool,
 }
 
-/// What came of making a log longer ahead of need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Growth {
-    None,
-    Done,
-    Refused,
-}
-
 /// The log being written.
 pub struct LogWriter {
     file: Arc<dyn File>,
     uuid: [u8; 16],
     tail: Cursor,
     file_bytes: u64,
-    growth: Growth,
     windowed: bool,
     window: Range<u64>,
     window_at: *mut u8,
@@ -78,10 +69,10 @@ unsafe impl Send for LogWriter {}
 unsafe impl Sync for LogWriter {}
 
 /// Length of a new log, zeros written ahead.
-const FIRST_BYTES: u64 = 256 * 1024;
+pub const FIRST_BYTES: u64 = 256 * 1024;
 const GROW_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Room for small frames that is there before anybody needs it.
-const AHEAD_BYTES: u64 = SMALL_BYTES;
+pub const AHEAD_BYTES: u64 = SMALL_BYTES;
 const FRAME_PAYLOAD_MAX: u64 = 8 * 1024 * 1024;
 const FRAME_RECORDS_MAX: usize = 64 * 1024;
 /// Frames up to this size are assembled in one buffer.
@@ -97,7 +88,6 @@ impl LogWriter {
             uuid: log.header.uuid,
             tail,
             file_bytes,
-            growth: Growth::None,
             windowed: false,
             window: 0..0,
             window_at: std::ptr::null_mut(),
@@ -137,25 +127,20 @@ impl LogWriter {
         Ok((Self::resume(&log, log.start())?, log))
     }
 
-    /// Makes a file long enough for a generation to begin in it.
+    /// Makes a file long enough for a generation to begin in it. On a full disk less will do.
     pub fn prepare(file: &dyn File) -> io::Result<()> {
         let bytes = file.len()?;
-        if bytes < FIRST_BYTES { write_zeros(file, bytes..FIRST_BYTES) } else { Ok(()) }
-    }
-
-    /// Whether the log became longer since somebody asked.
-    pub fn has_grown(&mut self) -> bool {
-        let grown = self.growth == Growth::Done;
-        if grown {
-            self.growth = Growth::None;
+        if bytes >= FIRST_BYTES {
+            return Ok(());
         }
-        grown
+        let done = write_zeros(file, bytes..FIRST_BYTES);
+        if file.len()? >= LogHeader::FIRST_FRAME + PAGE_BYTES { Ok(()) } else { done }
     }
 
-    /// Whether the disk has no more room for it.
+    /// Bytes behind the last transaction that are there already.
     #[must_use]
-    pub fn is_tight(&self) -> bool {
-        self.growth == Growth::Refused
+    pub fn room(&self) -> u64 {
+        self.file_bytes.saturating_sub(self.tail.position)
     }
 
     /// Behind the last transaction.
@@ -177,15 +162,20 @@ impl LogWriter {
 
     /// Appends one transaction; its spans go to `spans`. `durable` is the last one that is on the
     /// disk. With `sync` it is written by `write_at` (the caller syncs), without by plain stores
-    /// where the log has a window. On failure nothing counts: the tail stays, and the head of what
-    /// was written is wiped.
+    /// where the log has a window. If `more` is to come for its sake, there is room for that. On
+    /// failure nothing counts: the tail stays, and the head of what was written is wiped.
     pub fn append(
         &mut self,
         payloads: &[Payload<'_>],
-        durable: u64,
-        sync: bool,
+        (durable, sync, more): (u64, bool, bool),
         spans: &mut Vec<Span>,
     ) -> Result<(), AppendError> {
+        let end = self.tail.position + frames_bytes(payloads);
+        let large = end - self.tail.position > SMALL_BYTES;
+        let room = if large || more { self.reserve(end) } else { self.make_room(end) };
+        if let Err(error) = room {
+            return Err(AppendError { error, wiped: true });
+        }
         let mut at = self.tail;
         at.txn += 1;
         let kept = spans.len();
@@ -208,10 +198,10 @@ impl LogWriter {
     }
 
     fn wipe(&self, position: u64) -> io::Result<()> {
-        if position >= self.file.len()? {
-            return Ok(());
-        }
-        self.file.write_at(position, &[IoSlice::new(&[0; size_of::<FrameHeader>()])])
+        let zeros = [0; size_of::<FrameHeader>()];
+        // Not beyond the end: there may be no room.
+        let there = self.file.len()?.saturating_sub(position).min(zeros.len() as u64);
+        self.file.write_at(position, &[IoSlice::new(&zeros[..there as usize])])
     }
 
     fn frame(
@@ -222,11 +212,7 @@ impl LogWriter {
         sync: bool,
         spans: &mut Vec<Span>,
     ) -> io::Result<()> {
-        let records_bytes = (payloads.len() * size_of::<Record>()) as u64;
-        let head_bytes = size_of::<FrameHeader>() as u64 + records_bytes;
-        let contents: u64 = payloads.iter().map(|payload| payload.bytes().len() as u64).sum();
-        let padding = (head_bytes + contents).next_multiple_of(8) - head_bytes - contents;
-        let frame_bytes = head_bytes + contents + padding;
+        let (head_bytes, padding, frame_bytes) = lengths(payloads);
         let mut header = FrameHeader {
             crc: 0,
             flags,
@@ -248,7 +234,6 @@ impl LogWriter {
             spans.push(Span::new(at.txn, record, at.generation, position));
             position += record.payload_bytes();
         }
-        self.make_room(at.position + frame_bytes, frame_bytes)?;
         let small = frame_bytes <= SMALL_BYTES;
         if small {
             payloads.iter().for_each(|payload| head.extend_from_slice(payload.bytes()));
@@ -271,14 +256,7 @@ impl LogWriter {
             self.file.write_at(at.position, &parts)
         };
         self.small = head;
-        if done.is_err() {
-            self.growth = Growth::Refused;
-        }
         done?;
-        if at.position + frame_bytes > self.file_bytes {
-            self.growth = Growth::Done;
-            self.file_bytes = at.position + frame_bytes;
-        }
         at.position += frame_bytes;
         at.crc = header.crc;
         Ok(())
@@ -301,20 +279,37 @@ impl LogWriter {
 
     /// Writes zeros ahead, so that the sync of a small frame changes no metadata, and small frames
     /// still find room when the disk is full.
-    fn make_room(&mut self, end: u64, frame_bytes: u64) -> io::Result<()> {
-        let enough = end + AHEAD_BYTES;
-        if enough <= self.file_bytes || frame_bytes > SMALL_BYTES {
+    fn make_room(&mut self, end: u64) -> io::Result<()> {
+        if end + AHEAD_BYTES <= self.file_bytes {
             return Ok(());
         }
+        let grown = self.grow(end);
+        if end <= self.file_bytes { Ok(()) } else { grown }
+    }
+
+    /// Makes the log longer by a good step, `end` and some room at least. What was written before
+    /// an error is room as well.
+    pub fn grow(&mut self, end: u64) -> io::Result<()> {
         let step = (self.file_bytes / 2).clamp(FIRST_BYTES, GROW_MAX_BYTES);
-        let grown = (self.file_bytes + step).max(enough).next_multiple_of(PAGE_BYTES);
+        let grown = (self.file_bytes + step).max(end + AHEAD_BYTES).next_multiple_of(PAGE_BYTES);
         let done = write_zeros(&*self.file, self.file_bytes..grown);
-        self.growth = if done.is_ok() { Growth::Done } else { Growth::Refused };
-        // What was written before an error is room as well.
         let there = if done.is_ok() { grown } else { self.file.len()? & !(PAGE_BYTES - 1) };
         self.file_bytes = self.file_bytes.max(there);
         self.open_window();
-        if end <= self.file_bytes { Ok(()) } else { done }
+        done
+    }
+
+    /// Room for large frames, all of it or none, and for small ones behind them.
+    fn reserve(&mut self, end: u64) -> io::Result<()> {
+        let enough = (end + AHEAD_BYTES).next_multiple_of(PAGE_BYTES);
+        if enough <= self.file_bytes {
+            return Ok(());
+        }
+        self.file.reserve(self.file_bytes..enough)?;
+        write_zeros(&*self.file, end.max(self.file_bytes)..enough)?;
+        self.file_bytes = enough;
+        self.open_window();
+        Ok(())
     }
 
     fn open_window(&mut self) {
@@ -324,6 +319,27 @@ impl LogWriter {
         if let Some(at) = self.file.window(self.file_bytes) {
             self.window = 0..self.file_bytes;
             self.window_at = at;
+        }
+    }
+}
+
+/// Of a frame of these payloads: its header with the records, the padding, and all of it.
+fn lengths(payloads: &[Payload<'_>]) -> (u64, u64, u64) {
+    let head = (size_of::<FrameHeader>() + payloads.len() * size_of::<Record>()) as u64;
+    let contents: u64 = payloads.iter().map(|payload| payload.bytes().len() as u64).sum();
+    let frame = (head + contents).next_multiple_of(8);
+    (head, frame - head - contents, frame)
+}
+
+/// Length of all the frames of a transaction.
+fn frames_bytes(payloads: &[Payload<'_>]) -> u64 {
+    let (mut bytes, mut rest) = (0, payloads);
+    loop {
+        let (frame, after) = rest.split_at(frame_len(rest));
+        bytes += lengths(frame).2;
+        rest = after;
+        if rest.is_empty() {
+            return bytes;
         }
     }
 }

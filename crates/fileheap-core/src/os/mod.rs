@@ -234,6 +234,8 @@ pub trait Host: Send + Sync {
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>>;
     /// Removes a log file (only the last process to leave does so).
     fn remove_log(&self, which: usize) -> io::Result<()>;
+    /// Gives what lies in the place of a log another name, one that nothing has.
+    fn set_log_aside(&self, which: usize) -> io::Result<()>;
     /// Whether the path still leads to this file.
     fn is_current(&self) -> io::Result<bool> {
         Ok(true)

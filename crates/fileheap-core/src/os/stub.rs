@@ -69,6 +69,10 @@ impl Host for StubHost {
         match *self {}
     }
 
+    fn set_log_aside(&self, _which: usize) -> io::Result<()> {
+        match *self {}
+    }
+
     fn sync_folder(&self) -> io::Result<()> {
         match *self {}
     }

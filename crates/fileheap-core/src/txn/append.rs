@@ -7,7 +7,7 @@ use super::book::Book;
 use super::commit::Durability;
 use super::engine::Engine;
 use crate::format::{LOG_LIVE, LogHeader, PREAMBLE_BYTES};
-use crate::log::{Cursor, LogFile, LogWriter, Payload};
+use crate::log::{Cursor, FIRST_BYTES, LogFile, LogWriter, Payload};
 use crate::{Error, ErrorKind, Result};
 
 const PAYLOAD_MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -20,7 +20,7 @@ impl Engine {
         logged: &[Range<u64>],
         homes: &[Range<u64>],
         taken: &[Range<u64>],
-        durability: Durability,
+        (durability, more): (Durability, bool),
     ) -> Result<()> {
         self.open_writer(book)?;
         let mut payloads = Vec::with_capacity(logged.len() + homes.len() + taken.len());
@@ -35,21 +35,23 @@ impl Engine {
                 at = end;
             }
         }
-        self.append(book, &payloads, durability == Durability::Power)
+        self.append(book, &payloads, durability == Durability::Power, more)
     }
 
+    /// If `more` is to come for the sake of this transaction, there will be room.
     pub(super) fn append(
         &self,
         book: &mut Book,
         payloads: &[Payload<'_>],
         sync: bool,
+        more: bool,
     ) -> Result<()> {
         let bulletin = self.bulletin();
         let Some(writer) = book.writer.as_mut() else { unreachable!("opened by the caller") };
         let mut spans = Vec::with_capacity(payloads.len());
         bulletin.log_unsettled.store(1, SeqCst);
         let durable = bulletin.durable_txn.load(SeqCst);
-        if let Err(failed) = writer.append(payloads, durable, sync, &mut spans) {
+        if let Err(failed) = writer.append(payloads, (durable, sync, more), &mut spans) {
             if failed.wiped {
                 bulletin.log_unsettled.store(0, SeqCst);
                 return Err(self.os_error("cannot write the log", failed.error));
@@ -69,29 +71,7 @@ impl Engine {
         bulletin.published_txn.store(tail.txn, SeqCst);
         bulletin.log_unsettled.store(0, SeqCst);
         bulletin.commit_count.fetch_add(1, SeqCst);
-        self.keep_successor(book);
         Ok(())
-    }
-
-    /// The log that comes next has its room as well, before the disk is full. Nothing depends on
-    /// that yet: who begins it finds out.
-    fn keep_successor(&self, book: &mut Book) {
-        let Some(writer) = book.writer.as_mut() else { return };
-        let which = ((writer.tail().generation + 1) & 1) as usize;
-        if writer.has_grown() && book.logs[which].is_none() {
-            let _ = self.host.log(which, true).map(|file| file.map(|it| LogWriter::prepare(&*it)));
-        }
-    }
-
-    /// Goes on in the other log where the disk has no more room for this one.
-    pub(super) fn leave_tight_log(&self, book: &mut Book) -> Result<()> {
-        if !book.writer.as_ref().is_some_and(LogWriter::is_tight) {
-            return Ok(());
-        }
-        if let Err(error) = self.checkpoint_held(book, true) {
-            book.trouble = Some(error.to_string());
-        }
-        self.may_write()
     }
 
     /// Makes `book.writer` stand behind the last published transaction.
@@ -108,6 +88,7 @@ impl Engine {
             // P16: what lies there was left behind by a close that was cut off. P17 would not
             // hold for commits that went into it.
             for which in 0..2 {
+                self.claim_log(which)?;
                 self.host.remove_log(which).map_err(fail)?;
             }
             return self.begin_log(book, generation + 1);
@@ -150,14 +131,16 @@ impl Engine {
     pub(super) fn begin_log(&self, book: &mut Book, generation: u64) -> Result<()> {
         let fail = |error| self.os_error("cannot begin a log", error);
         let which = (generation & 1) as usize;
+        self.claim_log(which)?;
         let file = self.host.log(which, true).map_err(fail)?;
         let Some(file) = file else { unreachable!("asked to create it") };
         if file.len().map_err(fail)? > self.log_bytes.saturating_mul(4) {
             // The header goes first: who still reads this log looks at it afterwards.
             let nothing = [0; size_of::<LogHeader>()];
             file.write_at(0, &[std::io::IoSlice::new(&nothing)]).map_err(fail)?;
-            file.truncate(self.log_bytes).map_err(fail)?;
+            file.truncate(self.log_bytes.max(FIRST_BYTES)).map_err(fail)?;
         }
+        LogWriter::prepare(&*file).map_err(fail)?;
         self.write_superblock(book, |superblock| {
             superblock.flags = LOG_LIVE;
             superblock.log_generation = generation;

@@ -29,6 +29,8 @@ pub struct Book {
     pub logs: [Option<LogFile>; 2],
     /// What is committed and maybe not home.
     pub index: Index,
+    /// We have seen to it that there are two logs.
+    pub has_both_logs: bool,
     /// Appends; only in a process that wrote.
     pub writer: Option<LogWriter>,
     /// We copied bytes in since the last harvest: it would name them.
@@ -62,6 +64,7 @@ impl Book {
             recovered: None,
             logs: [None, None],
             index: Index::default(),
+            has_both_logs: false,
             writer: None,
             baseline_stale: true,
             windows: Vec::new(),
@@ -86,7 +89,7 @@ impl Book {
     }
 
     /// The log of a generation, if that is what its file holds.
-    fn log_of(&self, generation: u64) -> Option<&LogFile> {
+    pub(super) fn log_of(&self, generation: u64) -> Option<&LogFile> {
         let log = self.logs[(generation & 1) as usize].as_ref();
         log.filter(|log| log.header.generation == generation)
     }
@@ -208,10 +211,23 @@ impl Engine {
                 }
             }
         }
-        let text = format!("the logs do not lead to transaction {target:?}");
-        Err(Error::new(ErrorKind::Corrupt, text)
+        Err(self.no_trail(target.unwrap_or_else(|| self.checkpointed(book))))
+    }
+
+    /// Why the logs do not lead to a transaction that is published.
+    fn no_trail(&self, target: u64) -> Error {
+        let generation = self.bulletin().log_generation.load(SeqCst);
+        let log = self.open_log(generation & 1).ok().flatten();
+        if log.is_none_or(|log| log.header.generation != generation) {
+            let text = "the log that the heap's processes write to is not beside this name";
+            return Error::new(ErrorKind::LogMissing, text)
+                .at(self.host.path())
+                .advice("it is open under another name: use that one, or close it there first");
+        }
+        let text = format!("the logs do not lead to transaction {target}");
+        Error::new(ErrorKind::Corrupt, text)
             .at(self.host.path())
-            .advice("close the heap in all processes and open it again"))
+            .advice("close the heap in all processes and open it again")
     }
 
     /// One attempt; false if the logs changed meanwhile or do not lead to the target.

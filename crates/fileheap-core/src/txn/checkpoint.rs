@@ -8,7 +8,7 @@ use super::commit::{Changes, whole_pages};
 use super::engine::Engine;
 use super::pins;
 use crate::format::{HEADER_OFFSET, Header, LogHeader, PAGE_BYTES, Plain, Superblock};
-use crate::log::{Contents, Cursor, LogFile, LogWriter, Piece, synced_bytes};
+use crate::log::{Contents, Cursor, LogFile, Piece, synced_bytes};
 use crate::os::Wait;
 use crate::{Error, ErrorKind, Result};
 
@@ -92,9 +92,9 @@ impl Engine {
         // The other log's last transaction is the one this log begins after.
         let this = book.logs[(tail.generation & 1) as usize].as_ref();
         let other_retired = this.is_some_and(|log| log.header.after_txn <= checkpoint);
-        let tight = book.writer.as_ref().is_some_and(LogWriter::is_tight);
-        let long = tail.position > self.log_bytes || tight;
-        if empty || !other_retired || !(long || checkpoint == published) {
+        let short = self.should_leave(book, tail)?;
+        let due = short || tail.position > self.log_bytes || (!empty && checkpoint == published);
+        if !other_retired || !due {
             return Ok(());
         }
         match self.begin_log(book, tail.generation + 1) {

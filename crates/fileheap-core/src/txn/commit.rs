@@ -77,6 +77,11 @@ impl Changes {
         extents.iter().any(|extent| extent.range == *range)
     }
 
+    /// Whether its log is followed by the record of P23.
+    fn has_enlisted(&self) -> bool {
+        !self.enlisted.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn taken_ranges(&self) -> Vec<Range<u64>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).ranges()
     }
@@ -101,7 +106,7 @@ impl Engine {
     }
 
     fn changes_from(&self, book: &mut Book, at: Moment, tracked: bool) -> Result<Changes> {
-        self.leave_tight_log(book)?;
+        self.keep_log_room(book)?;
         self.renew_if_due(book, at)?;
         if !tracked && book.baseline_stale {
             let mut ignored = Vec::new();
@@ -139,7 +144,8 @@ impl Engine {
             self.sync_data()?;
         }
         if !logged.is_empty() || !homes.is_empty() {
-            self.write_log(&mut book, &logged, &homes, &taken, durability)?;
+            let more = changes.has_enlisted();
+            self.write_log(&mut book, &logged, &homes, &taken, (durability, more))?;
         } else if durability == Durability::Power {
             self.sync_log()?; // what it builds on was maybe committed without waiting
         }

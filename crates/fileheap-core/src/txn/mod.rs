@@ -14,6 +14,7 @@ mod reading;
 mod recover;
 mod refine;
 mod renewal;
+mod room;
 mod settle;
 mod sync;
 mod tail;

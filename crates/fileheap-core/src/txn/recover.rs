@@ -96,9 +96,11 @@ impl Engine {
             "the heap was not closed cleanly and its log {}-log{which} is missing",
             self.host.path().display()
         );
-        Err(Error::new(ErrorKind::LogMissing, text)
-            .at(self.host.path())
-            .advice("put the log files back beside the heap; repair can give their contents up"))
+        Err(Error::new(ErrorKind::LogMissing, text).at(self.host.path()).advice(
+            "put the log files back beside the heap, or, if this is a copy made while it was \
+                 open, copy them as well (backup makes whole copies); repair can give their \
+                 contents up",
+        ))
     }
 
     /// O5: lets the next process in.
@@ -178,8 +180,10 @@ impl Engine {
         book.cursor = None;
         book.logs = [None, None];
         for which in 0..2 {
-            let removed = self.host.remove_log(which);
-            removed.map_err(|error| self.os_error("cannot remove a log", error))?;
+            if !self.is_foreign_log(which)? {
+                let removed = self.host.remove_log(which);
+                removed.map_err(|error| self.os_error("cannot remove a log", error))?;
+            }
         }
         Ok(())
     }

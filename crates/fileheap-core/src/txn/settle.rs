@@ -51,7 +51,7 @@ impl Engine {
         let homes: Vec<_> =
             areas.iter().map(|range| Payload::Home(range.start, range.end - range.start)).collect();
         self.open_writer(book)?;
-        self.append(book, &homes, true)?;
+        self.append(book, &homes, true, false)?;
         // Extents that lie side by side stay windows of their own.
         for range in enlisted {
             let shared = self.view.share(range.clone());

@@ -167,6 +167,13 @@ impl Engine {
         owed.retain(|window| {
             book.windows.contains(window) && book.index.names(0, u64::MAX, window)
         });
-        if owed.is_empty() { Ok(()) } else { self.bring_enlisted_home(book, &owed) }
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let done = self.keep_log_room(book).and_then(|()| self.bring_enlisted_home(book, &owed));
+        if done.is_err() {
+            book.owed = owed; // still: what is stored there in place would be overwritten
+        }
+        done
     }
 }

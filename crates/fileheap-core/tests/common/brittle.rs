@@ -49,6 +49,9 @@ impl Host for BrittleHost {
     fn log(&self, which: usize, create: bool) -> io::Result<Option<Arc<dyn File>>> {
         self.0.log(which, create)
     }
+    fn set_log_aside(&self, which: usize) -> io::Result<()> {
+        self.0.set_log_aside(which)
+    }
     fn remove_log(&self, which: usize) -> io::Result<()> {
         self.0.remove_log(which)
     }

@@ -71,6 +71,9 @@ impl Host for DoorHost {
         (self.manners.opened_log)();
         log
     }
+    fn set_log_aside(&self, which: usize) -> io::Result<()> {
+        self.host.set_log_aside(which)
+    }
     fn remove_log(&self, which: usize) -> io::Result<()> {
         self.host.remove_log(which)
     }

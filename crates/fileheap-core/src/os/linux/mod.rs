@@ -286,6 +286,19 @@ impl Host for LinuxHost {
         }
     }
 
+    fn set_log_aside(&self, which: usize) -> io::Result<()> {
+        let from = self.log_path(which);
+        for turn in 1_u32.. {
+            let mut to = from.clone().into_os_string();
+            to.push(if turn == 1 { ".lost".into() } else { format!(".lost{turn}") });
+            match name::rename(&from, to.as_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                done => return done,
+            }
+        }
+        unreachable!("there are not so many files")
+    }
+
     fn is_current(&self) -> io::Result<bool> {
         if self.is_nameless() {
             return Ok(true);

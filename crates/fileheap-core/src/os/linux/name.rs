@@ -115,7 +115,7 @@ fn link(from: &Path, to: &Path, flags: libc::c_int) -> io::Result<()> {
 
 /// Renames in one step where the file system can do that without replacing a file; else in two,
 /// between which the file has both names.
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match rename_at_once(from, to) {
         Err(error) if not_offered(&error) => link_and_unlink(from, to),
         done => done,
