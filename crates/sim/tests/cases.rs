@@ -289,7 +289,10 @@ fn p20_background_commits() {
         (0..3).try_for_each(|_| world.transact(0, true, 8, End::Commit(Process)))?;
         checkpoint(world, 0)
     };
-    case(&commits, &act, &|_, _, _| true);
+    // Nothing is synced for long, so each image is large and slow: a third of them will do.
+    let turn = std::cell::Cell::new(0);
+    let pick = |_: &str, _: usize, _: &Change| turn.replace(turn.get() + 1) % 3 == 0;
+    case(&commits, &act, &pick);
 }
 
 /// P21: a backup has no name until it is whole.
