@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
 use fileheap_core::{Error, Result};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use crate::text;
 
@@ -75,25 +75,50 @@ pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// No cell is filled up to one of more bytes than that: a table is as long as what is in it.
+const WIDE_BYTES: usize = 1024;
+/// What keeps columns apart.
+const GAP: &str = "  ";
+
 /// Rows under headings. Columns named in `right` are aligned to the right.
 pub fn table(head: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
-    let mut table = Table::new();
-    let rows = rows.into_iter().map(|row| row.into_iter().map(|cell| text::clean(&cell)));
-    let head = head.iter().map(|cell| text::clean(cell));
-    table.load_preset(presets::NOTHING).set_header(head).add_rows(rows);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if right.contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
+    let cleaned = |row: Vec<String>| row.iter().map(|cell| text::clean(cell)).collect();
+    let mut lines: Vec<Vec<String>> = vec![head.iter().map(|cell| text::clean(cell)).collect()];
+    lines.extend(rows.into_iter().map(cleaned));
+    let mut widths = vec![0; head.len()];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = measured(cell).map_or(*width, |cell| cell.max(*width));
         }
     }
     let mut text = String::new();
-    for (index, line) in table.to_string().lines().enumerate() {
+    for (index, cells) in lines.into_iter().enumerate() {
+        let line = aligned(&cells, &widths, right);
         let line = line.trim_end();
-        text.push_str(&if index == 0 { paint(HEAD, line) } else { line.to_owned() });
+        match index {
+            0 => text.push_str(&paint(HEAD, line)),
+            _ => text.push_str(line),
+        }
         text.push('\n');
     }
     text
+}
+
+fn measured(cell: &str) -> Option<usize> {
+    (cell.len() <= WIDE_BYTES).then(|| cell.width())
+}
+
+fn aligned(cells: &[String], widths: &[usize], right: &[usize]) -> String {
+    let mut line = String::new();
+    for (index, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        let room = measured(cell).map_or(0, |cell| width - cell);
+        let (before, after) = if right.contains(&index) { (room, 0) } else { (0, room) };
+        line.extend(std::iter::repeat_n(' ', before));
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', after));
+        line.push_str(GAP);
+    }
+    line
 }
 
 /// Facts, one to a line.

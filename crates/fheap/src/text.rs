@@ -44,11 +44,14 @@ pub fn clean(text: &str) -> String {
     if !text.contains(steers) {
         return text.to_owned();
     }
-    let letter = |c: char| match steers(c) {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(letter).collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match steers(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Bytes with a unit.

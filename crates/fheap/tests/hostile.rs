@@ -97,6 +97,43 @@ fn a_heap_without_its_logs_is_not_opened_but_told_of() {
 }
 
 #[test]
+fn a_copy_of_an_open_heap_is_not_made_an_empty_one_by_the_way() {
+    let scratch = Scratch::new("copied-open");
+    let (living, copy) = (scratch.file("living.heap"), scratch.file("copy.heap"));
+    let heap = Heap::create(&living, &Options::new()).unwrap();
+    let mut txn = heap.begin_write().unwrap();
+    let at = put(&txn, b"something");
+    bind(&mut txn, "all", 0, 0, (at, 9));
+    txn.commit().unwrap();
+    fs::copy(&living, &copy).unwrap();
+    // All but the bulletin, which says who tried.
+    let seen = || {
+        let bytes = fs::read(&copy).unwrap();
+        [&bytes[..8192], &bytes[65536..]].concat()
+    };
+    let before = seen();
+    let advice = ["copied while it was open", "fheap backup"];
+    on(&copy, "repair", &[]).ends(5).complains(&advice);
+    on(&copy, "repair", &["--accept-loss"])
+        .ends(5)
+        .complains(&advice)
+        .complains(&["is empty", "--leave-empty"]);
+    assert!(seen() == before, "it was left as it is");
+    // Beside its logs it is whole.
+    copy_with_logs(&living, &copy);
+    on(&copy, "repair", &["--accept-loss"]).ends(0).says(&["nothing to mend"]);
+    on(&copy, "ls", &[]).ends(0).says(&["all"]);
+    fs::copy(&living, &copy).unwrap();
+    for end in ["-log0", "-log1"] {
+        let _ = fs::remove_file(with_end(&copy, end));
+    }
+    on(&copy, "repair", &["--accept-loss", "--leave-empty"])
+        .ends(0)
+        .says(&["given up", "transaction 0"]);
+    assert_eq!(on(&copy, "ls", &["--json"]).ends(0).json()["names"], serde_json::json!([]));
+}
+
+#[test]
 fn a_log_damaged_in_the_middle_is_found_and_given_up_only_on_demand() {
     let scratch = Scratch::new("damaged-log");
     let heap = unclean(&scratch);

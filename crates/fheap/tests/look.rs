@@ -76,6 +76,22 @@ fn get_shows_a_data_frame_in_every_form() {
 }
 
 #[test]
+fn long_texts_are_shown_in_time_that_follows_their_length() {
+    let scratch = Scratch::new("long");
+    let (heap, csv, file) = (scratch.file("a.heap"), scratch.file("a.csv"), scratch.file("a.txt"));
+    let long = "acgt".repeat(8 << 20);
+    fs::write(&csv, format!("s,n\n\"{long}\",1\nx,22\n")).unwrap();
+    on(&heap, "import", &["--create", "frame", csv.to_str().unwrap()]).ends(0);
+    let begun = std::time::Instant::now();
+    let seen = on(&heap, "get", &["frame"]).ends(0).out;
+    on(&heap, "export", &["frame", file.to_str().unwrap()]).ends(0);
+    assert!(begun.elapsed().as_secs() < 60, "it took {:?}", begun.elapsed());
+    // The others are aligned as if it were not there; and no colours go into a file.
+    let expected = format!("<data.frame 2 x 2>\n   s   n\n1  {long}   1\n2  x  22\n");
+    assert!(seen == expected && fs::read_to_string(&file).unwrap() == expected);
+}
+
+#[test]
 fn get_shows_lists_and_what_r_packs_away() {
     let scratch = Scratch::new("list");
     let heap = sample(&scratch);

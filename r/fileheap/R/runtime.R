@@ -3,23 +3,41 @@
 modes <- c(persistent = 1L, scratch = 2L)
 session <- new.env(parent = emptyenv())
 
-open_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch")) {
-  open_heap(filepath, size_gb, mode)$runtime
+open_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch"),
+                         read_only = FALSE) {
+  open_heap(filepath, size_gb, mode, read_only)$runtime
 }
 
 # A list of the runtime and whether the file is new.
-open_heap <- function(filepath, size_gb, mode, read_only = FALSE) {
+open_heap <- function(filepath, size_gb, mode, read_only) {
   mode <- as_mode(mode)
-  if (!is.character(filepath) || length(filepath) != 1L || is.na(filepath) || !nzchar(filepath)) {
-    fail("invalid_argument", "expected the path of a heap file, one string; found ",
-         brief(filepath))
+  filepath <- as_path(filepath, "the path of a heap file")
+  read_only <- as_flag(read_only, "read_only")
+  limit <- limit_bytes(size_gb)
+  if (read_only && limit > 0) {
+    fail("invalid_argument", "size_gb is a limit for what is written: leave it out where ",
+         "read_only = TRUE")
   }
   sweep_scratch()
-  opened <- .Call(C_open, filepath, limit_bytes(size_gb), modes[[mode]], read_only)
+  open <- function() .Call(C_open, filepath, limit, modes[[mode]], read_only)
+  # What R has not collected yet may keep the heap open in the other way.
+  again <- function(e) {
+    gc(FALSE)
+    open()
+  }
+  opened <- tryCatch(open(), fileheap_error_in_use = again, fileheap_error_read_only = again)
   runtime <- as_runtime(opened[[1L]])
-  if (mode == "scratch") note_scratch(runtime)
-  tell(if (opened[[2L]]) "made " else "opened ", .Call(C_path, runtime), ", ", mode)
+  if (mode == "scratch" && !read_only) note_scratch(runtime)
+  tell(if (opened[[2L]]) "made " else "opened ", .Call(C_path, runtime), ", ", mode,
+       if (read_only) ", for reading only")
   list(runtime = runtime, is_new = opened[[2L]])
+}
+
+as_path <- function(path, what) {
+  if (!is.character(path) || length(path) != 1L || is.na(path) || !nzchar(path)) {
+    fail("invalid_argument", "expected ", what, ", one string; found ", brief(path))
+  }
+  path
 }
 
 # The default of the exported functions is both modes, of which the first is meant.
@@ -46,8 +64,9 @@ as_runtime <- function(handle) {
   handle
 }
 
-init_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch")) {
-  opened <- open_heap(filepath, size_gb, mode)
+init_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch"),
+                         read_only = FALSE) {
+  opened <- open_heap(filepath, size_gb, mode, read_only)
   session$default <- opened$runtime
   opened$is_new
 }

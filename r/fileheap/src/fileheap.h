@@ -67,6 +67,15 @@ typedef struct {
     uint32_t mode, writable, in_transaction, reserved;
 } fh_figures_t;
 
+typedef struct {
+    uint64_t cut_bytes, punched_bytes;
+    uint32_t hindered, reserved;
+} fh_trimmed;
+
+typedef struct {
+    uint64_t before_bytes, after_bytes, moved_count;
+} fh_compacted;
+
 enum { FH_PERSISTENT = 1, FH_SCRATCH = 2 };
 enum { FH_ZEROED = 1, FH_TEMPORARILY = 2, FH_STORED_TO_LATER = 4 };
 enum { FH_LOOK = 0, FH_TAKE_OVER = 1, FH_EDIT = 2, FH_LOAD = 3 };
@@ -123,6 +132,9 @@ void fh_path(const fh_heap *heap, char *to, uint64_t room);
 int fh_records(const fh_heap *heap, uint64_t after, fh_record *to, uint64_t room, uint64_t *count,
                fh_fault *fault);
 int fh_check(const fh_heap *heap, char *text, uint64_t room, uint64_t *count, fh_fault *fault);
+int fh_trim(const fh_heap *heap, fh_trimmed *to, fh_fault *fault);
+int fh_backup(const fh_heap *heap, const char *target, fh_fault *fault);
+int fh_compact(const char *path, fh_compacted *to, fh_fault *fault);
 int fh_share(const fh_heap *heap, uint64_t id, fh_body **body, fh_fault *fault);
 int fh_holders(const fh_heap *heap, int32_t *to, uint64_t room, uint64_t *count, fh_fault *fault);
 int fh_mutualinfo(const double *x, const double *y, uint64_t length, uint32_t x_levels,

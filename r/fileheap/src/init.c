@@ -13,7 +13,8 @@
     X(column_sums, 4) X(row_state, 1) X(row_add, 4) X(row_end, 5) \
     X(slice, 4) X(rows, 4) X(store, 3) X(shared, 3) X(is_live, 1) X(holders, 1) \
     X(mutualinfo, 5) \
-    X(hurry, 1)
+    X(hurry, 1) \
+    X(trim, 1) X(backup, 2) X(compact, 1)
 
 #define ARGS_0 (void)
 #define ARGS_1 (SEXP)

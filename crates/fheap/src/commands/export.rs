@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use anstream::adapter::strip_bytes;
 use fileheap_core::{Error, ErrorKind, Result};
 use serde_json::json;
 
@@ -42,12 +43,25 @@ impl Export {
         let read = heap.begin_read()?;
         let found = target::find(&read, &self.what).map_err(|error| error.at(&self.heap))?;
         let bar = progress::bar(output, "exporting", 0);
-        let bytes = replace(&self.file, |out| put(&found, format, None, out, &bar))?;
+        let bytes = replace(&self.file, |out| match format {
+            Format::Text => without_colours(out, |out| put(&found, format, None, out, &bar)),
+            _ => put(&found, format, None, out, &bar),
+        })?;
         bar.finish_and_clear();
         let value = json!({ "file": self.file, "bytes": bytes });
         output.show(&value, |_| format!("{}: {}\n", self.file.display(), text::bytes(bytes)))?;
         Ok(Ending::Fine)
     }
+}
+
+/// Text as it is in a file, where nobody takes the colours out.
+fn without_colours(
+    out: &mut dyn Write,
+    fill: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let mut text = Vec::new();
+    fill(&mut text)?;
+    strip_bytes(&text).try_for_each(|piece| out.write_all(piece)).map_err(cannot_write)
 }
 
 /// Nothing that exists is given up for a result, unless that was said.

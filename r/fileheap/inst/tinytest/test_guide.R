@@ -33,6 +33,14 @@ identical(readRDS("filled.rds"), rt[["filled"]])
 expect_true(file.size("filled.rds") < 1000)
 expect_identical(readRDS("filled.rds"), rt[["filled"]])
 
+fmalloc_backup("copy.heap", rt)               # whole, whoever goes on writing
+fmalloc_trim(rt)                              # gives back what nothing uses
+reference <- open_fmalloc("copy.heap", read_only = TRUE)
+
+expect_identical(reference[["filled"]], rt[["filled"]])
+expect_true(refuses(reference[["filled"]] <- 1, "read_only"))
+rm(reference)
+
 registerVariables("study", list(X = rt[["filled"]], weights = runif(1000)))
 memApply("X", 2, function(v, weights) sum(v * weights), NAMESPACE = "study", VARS = "weights",
          MAX.CORES = 2, SIMPLIFY = TRUE)[1:3]

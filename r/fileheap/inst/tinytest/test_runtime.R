@@ -54,6 +54,62 @@ scratch <- open_fmalloc(new_path(), size_gb = 0.008, mode = "scratch")
 for (round in 1:20) v <- create_fmalloc_vector("numeric", 4e5, scratch)
 expect_equal(length(v), 4e5)
 
+# For reading only, though it might be written to: nothing changes but who is said to be there.
+contents_of <- function(path) tail(readBin(path, "raw", file.size(path)), -65536)
+path <- new_path()
+rt <- open_fmalloc(path)
+rt[["x"]] <- as.double(1:3000)
+cleanup_fmalloc(rt)
+rm(rt)
+invisible(gc())
+before <- contents_of(path)
+rt <- open_fmalloc(path, read_only = TRUE)
+expect_stdout(print(rt), "for reading only")
+x <- rt[["x"]]
+expect_identical(sum(x), 4501500)
+expect_identical(sum(managed(x) * 2), 9003000)
+for (code in expression(
+  rt[["y"]] <- 1, rt$x <- 1, edit(rt, "x"), fmalloc_remove(rt, "x"), as_fmalloc(1:3, rt),
+  create_fmalloc_vector("integer", 3, rt), create_fmalloc_data_frame(a = 1, runtime = rt),
+  as_fmalloc_matrix(1:4, 2, 2, runtime = rt), as_fmalloc(letters, rt), destroy_fmalloc_vector(x),
+  with_transaction(rt, 1), commit(rt), fmalloc_trim(rt))) {
+  expect_true(refuses(eval(code), "read_only"), info = deparse(code))
+}
+x[1] <- 7
+expect_identical(c(x[1], rt[["x"]][1]), c(7, 1))
+expect_identical(length(findings(rt)), 0L)
+expect_identical(open_fmalloc(path, read_only = TRUE)[["x"]][2], 2)
+# A session has a heap open in one way; what it holds no more is in nobody's way.
+expect_true(refuses(open_fmalloc(path), "read_only"))
+cleanup_fmalloc(rt)
+rm(rt, x)
+expect_identical(contents_of(path), before)
+rt <- open_fmalloc(path)
+expect_true(refuses(open_fmalloc(path, read_only = TRUE), "in_use"))
+cleanup_fmalloc(rt)
+rm(rt)
+expect_false(init_fmalloc(path, read_only = TRUE))
+expect_true(refuses(create_fmalloc_vector("integer", 1), "read_only"))
+cleanup_fmalloc()
+expect_true(refuses(open_fmalloc(new_path(), read_only = TRUE), "not_found"))
+expect_true(refuses(open_fmalloc(path, size_gb = 1, read_only = TRUE), "invalid_argument"))
+expect_true(refuses(open_fmalloc(path, read_only = NA), "invalid_argument"))
+expect_true(refuses(open_fmalloc(path, mode = "scratch", read_only = TRUE), "mode"))
+
+# Who only reads a scratch heap is not its last user, though nobody else is left.
+path <- new_path()
+elsewhere(c("rt <- .Call(getFromNamespace('C_open', 'fileheap'), path, 0, 2L, FALSE)",
+            "tools::pskill(Sys.getpid(), 9L)"), path = path, wait = FALSE)
+expect_true(await(function() any(file.exists(paste0(path, c("-log0", "-log1"))))))
+Sys.sleep(0.2)
+rt <- open_fmalloc(path, mode = "scratch", read_only = TRUE)
+expect_identical(length(rt), 0L)
+cleanup_fmalloc(rt)
+rm(rt)
+expect_true(file.exists(path))
+cleanup_fmalloc(open_fmalloc(path, mode = "scratch"))
+expect_false(file.exists(path))
+
 # Scratch: by value, the file goes with its last user.
 path <- summary(scratch)$path
 expect_true(length(serialize(create_fmalloc_vector("numeric", 1000, scratch), NULL)) > 8000)

@@ -169,7 +169,7 @@ impl Drop for RHeap {
         if self.heap.is_writable() && self.mode == PERSISTENT && self.enter(0, false).is_ok() {
             let _ = self.leave(true, false);
         }
-        if self.mode == SCRATCH && self.is_alone() {
+        if self.mode == SCRATCH && self.heap.is_writable() && self.is_alone() {
             let _ = std::fs::remove_file(self.heap.path());
         }
         *self.lock() = State::default();

@@ -20,5 +20,6 @@ mod share;
 mod spares;
 mod strings;
 mod sums;
+mod tend;
 mod upkeep;
 mod vector;

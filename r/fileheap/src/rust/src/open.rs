@@ -1,11 +1,12 @@
 //! Opening: by path, by identity; one heap however often its file is opened.
 
+use std::error::Error as _;
 use std::ffi::{CStr, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use fileheap_core::{Durability, ErrorKind, Heap, Options};
+use fileheap_core::{Durability, Error, ErrorKind, Heap, Options};
 use fileheap_r_layout::{PERSISTENT, SCRATCH};
 
 use crate::face::stored_mode;
@@ -29,6 +30,12 @@ fn open(path: &Path, limit: u64, mode: u32, read_only: bool) -> Outcome<(Arc<RHe
         false => open_or_create(path, limit, &known, &how)?,
     };
     if let Some(known) = find(&|known| known.heap.is_same(&heap)) {
+        if read_only && known.heap.is_writable() {
+            let text = "this session has the heap open for writing, and what it has open twice is \
+                        one heap; close it with cleanup_fmalloc(), remove the variables that look \
+                        at it, and open it anew";
+            return Err(Problem::new("in_use", text).at(known.heap.path()));
+        }
         return same_mode(&known, mode).map(|()| (known, false));
     }
     let mut stored = stored_mode(&heap, is_new, mode)?;
@@ -53,7 +60,7 @@ fn open_or_create(
 ) -> Outcome<(Heap, bool)> {
     match Heap::open(path, known) {
         Ok(heap) if heap.limit_bytes() >= limit => return Ok((heap, false)),
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(advised(error).into()),
         _ => {}
     }
     match Heap::open_or_create(path, how) {
@@ -63,10 +70,25 @@ fn open_or_create(
     }
 }
 
+/// In words of R what helps where a heap is not to be written to. What this process has open for
+/// reading already is another matter, and no failure of the system.
+fn advised(error: Error) -> Error {
+    let refused = matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnly);
+    if !(refused && error.source().is_some() || error.kind() == ErrorKind::NetworkFilesystem) {
+        return error;
+    }
+    error.advice("open it with read_only = TRUE, or copy it to a place of your own")
+}
+
 /// For references: what is there, for writing if that is allowed.
 fn open_existing(path: &Path) -> Outcome<Arc<RHeap>> {
     let heap = match Heap::open(path, &options()) {
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnly) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnly | ErrorKind::NetworkFilesystem
+            ) =>
+        {
             Heap::open(path, &options().read_only())?
         }
         opened => opened?,
@@ -107,7 +129,7 @@ fn find(wanted: &dyn Fn(&RHeap) -> bool) -> Option<Arc<RHeap>> {
 
 /// # Safety
 /// A C string, alive as long as the path is used.
-unsafe fn path_of<'a>(path: *const c_char) -> &'a Path {
+pub unsafe fn path_of<'a>(path: *const c_char) -> &'a Path {
     // SAFETY: the caller's promise.
     Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()))
 }
