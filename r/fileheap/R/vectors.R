@@ -49,7 +49,7 @@ create_fmalloc_data_frame <- function(..., row.names = NULL, check.names = TRUE,
 as_fmalloc <- function(x, runtime = NULL) {
   runtime <- the_runtime(runtime)
   if (is.null(x)) return(NULL)
-  if (.Call(C_is_in, x, runtime)) return(x)
+  if (.Call(C_is_in, x, runtime, NULL)) return(x)
   if (is.list(x)) {
     if (is.data.frame(x)) return(with_columns(x, function(column) as_fmalloc(column, runtime)))
     return(as_file_list(x, runtime))

@@ -31,7 +31,8 @@ typedef struct {
     uint64_t bytes;
 } fh_buffer;
 
-enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16 };
+enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
+       FH_ACCOMPANIED = 32 };
 
 typedef struct {
     void *data;
@@ -102,10 +103,14 @@ int fh_destroy(const fh_heap *heap, uint64_t id, int even_if_used, fh_fault *fau
 int fh_promote(fh_body *body, fh_fault *fault);
 void fh_detach(fh_body *body, void *data);
 int fh_is_home(const fh_body *body);
+int fh_may_refer(const fh_body *body, const char *under);
+int fh_own(const fh_heap *heap, uint64_t id, int jointly, fh_body **body, fh_fault *fault);
 void fh_body_free(fh_body *body);
 int fh_string_set(fh_body *body, int64_t index, const char *bytes, int count, unsigned char mark);
 void fh_string_set_na(fh_body *body, int64_t index);
 int fh_string_grow(fh_body *body, uint64_t bytes, fh_fault *fault);
+void fh_string_changed(const fh_body *body);
+int fh_string_look_again(fh_body *body);
 int fh_string_get(const fh_body *body, int64_t index, const char **bytes, unsigned char *mark);
 int fh_bind(const fh_heap *heap, const char *name, uint64_t primary, const uint64_t *children,
             uint64_t child_count, const unsigned char *blob, uint64_t blob_bytes, fh_fault *fault);
@@ -161,6 +166,8 @@ void fh_end_entry(const fh_heap *heap, int code, fh_fault *fault);
 
 /* An external pointer that will free a body; made before there is one, so that none is lost. */
 SEXP fh_new_keeper(void);
+/* Frees the body of a vector that nobody else has, and that is not looked at any more. */
+void fh_forget(SEXP x);
 /* The vector of R over a body. */
 SEXP fh_new_vector(SEXP keeper, fh_body *body);
 /* The body of one of our vectors, also through R's wrappers; NULL for other objects. */
@@ -195,6 +202,15 @@ SEXP fh_make_vector(const fh_heap *heap, uint32_t element, double length, uint32
 /* A vector of the heap by its record. To take it over does not wait: if somebody else writes now
  * it is looked at only. */
 SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose);
+
+/* Whether something that is stored under a name, or NULL, can refer to the vector where it is. */
+int fh_refers(const fh_body *body, const char *under);
+
+/* ---- names.c ---- */
+
+const char *fh_name_of(SEXP name);
+/* The serialization of what a name stands for, NULL (of R) without one, and the vector it is or 0. */
+SEXP fh_find_object(const fh_heap *heap, const char *name, uint64_t *primary);
 
 /* ---- altrep_*.c ---- */
 
@@ -234,7 +250,7 @@ const uint64_t *fh_noted_children(uint64_t *count);
 /* The object was stored: its vectors do not change any more, wherever R has them. */
 void fh_settle_noted(void);
 /* R's own functions on an object that is stored in, or loaded from, a heap. */
-SEXP fh_pack(const fh_heap *heap, SEXP object);
+SEXP fh_pack(const fh_heap *heap, SEXP object, const char *under);
 SEXP fh_unpack(const fh_heap *heap, SEXP blob);
 
 /* ---- duplicate.c ---- */

@@ -13,6 +13,7 @@
 enum { AT_VERSION, AT_UUID, AT_PATH, AT_ID, AT_TYPE, AT_LENGTH, STATE_FIELDS };
 
 static const fh_heap *storing, *loading;
+static const char *storing_under; /* the name, or NULL */
 static uint64_t *noted;
 static uint64_t noted_count, noted_room;
 
@@ -57,11 +58,11 @@ SEXP fh_serialized_state(SEXP x) {
     fh_body *body = fh_own_body(x);
     if (!body) return NULL;
     fh_need_alive(body);
-    if (!fh_is_home(body)) return NULL;
     if (storing) {
-        if (body->heap != storing) return NULL;
+        if (body->heap != storing || !fh_refers(body, storing_under)) return NULL;
         note(x, body->id);
     } else {
+        if (!fh_is_home(body)) return NULL;
         if (fh_mode(body->heap) != FH_PERSISTENT) return NULL;
         if (body->flags & FH_TEMPORARY && !promote(body)) return NULL;
     }
@@ -160,6 +161,7 @@ SEXP fh_unserialize(SEXP class_info, SEXP state) {
 typedef struct {
     SEXP call;
     const fh_heap *storing, *loading;
+    const char *under;
 } marked;
 
 static SEXP run_marked(void *data) { return Rf_eval(((marked *) data)->call, R_BaseEnv); }
@@ -168,11 +170,14 @@ static void unmark(void *data, Rboolean jump) {
     (void) jump;
     storing = ((marked *) data)->storing;
     loading = ((marked *) data)->loading;
+    storing_under = ((marked *) data)->under;
 }
 
-static SEXP with_mark(SEXP call, const fh_heap *to_store, const fh_heap *to_load) {
-    marked before = {call, storing, loading};
+static SEXP with_mark(SEXP call, const fh_heap *to_store, const char *under,
+                      const fh_heap *to_load) {
+    marked before = {call, storing, loading, storing_under};
     storing = to_store;
+    storing_under = under;
     loading = to_load;
     SEXP token = PROTECT(R_MakeUnwindCont());
     SEXP result = R_UnwindProtect(run_marked, &before, unmark, &before, token);
@@ -180,7 +185,7 @@ static SEXP with_mark(SEXP call, const fh_heap *to_store, const fh_heap *to_load
     return result;
 }
 
-SEXP fh_pack(const fh_heap *heap, SEXP object) {
+SEXP fh_pack(const fh_heap *heap, SEXP object, const char *under) {
     if (!noted_vectors) {
         noted_vectors = Rf_cons(R_NilValue, R_NilValue);
         R_PreserveObject(noted_vectors);
@@ -189,14 +194,14 @@ SEXP fh_pack(const fh_heap *heap, SEXP object) {
     SETCDR(noted_vectors, R_NilValue);
     SEXP quoted = PROTECT(Rf_lang2(Rf_install("quote"), object));
     SEXP call = PROTECT(Rf_lang3(Rf_install("serialize"), quoted, R_NilValue));
-    SEXP blob = with_mark(call, heap, NULL);
+    SEXP blob = with_mark(call, heap, under, NULL);
     UNPROTECT(2);
     return blob;
 }
 
 SEXP fh_unpack(const fh_heap *heap, SEXP blob) {
     SEXP call = PROTECT(Rf_lang2(Rf_install("unserialize"), blob));
-    SEXP object = with_mark(call, NULL, heap);
+    SEXP object = with_mark(call, NULL, NULL, heap);
     UNPROTECT(1);
     return object;
 }

@@ -15,6 +15,11 @@ static void free_keeper(SEXP keeper) {
     if (body) fh_body_free(body);
 }
 
+void fh_forget(SEXP x) {
+    SEXP inner = fh_inner(x);
+    if (inner) free_keeper(R_altrep_data1(inner));
+}
+
 SEXP fh_new_keeper(void) {
     SEXP keeper = PROTECT(R_MakeExternalPtr(NULL, tag(), R_NilValue));
     R_RegisterCFinalizerEx(keeper, free_keeper, TRUE);
@@ -120,8 +125,7 @@ SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose) {
     fh_body *body = NULL;
     SEXP keeper = PROTECT(fh_new_keeper());
     if (purpose == FH_TAKE_OVER && !fh_try_entry(heap)) purpose = FH_LOOK;
-    if (purpose == FH_EDIT) fh_begin_entry(heap);
-    int entered = purpose == FH_TAKE_OVER || purpose == FH_EDIT;
+    int entered = purpose == FH_TAKE_OVER;
     int code = fh_vector(heap, id, purpose, &body, &fault);
     if (body) R_SetExternalPtrAddr(keeper, body);
     if (entered)
@@ -159,10 +163,6 @@ SEXP C_create(SEXP handle, SEXP type, SEXP length, SEXP zero, SEXP temporary) {
     if (Rf_asLogical(zero)) how |= FH_ZEROED;
     if (Rf_asLogical(temporary)) how |= FH_TEMPORARILY;
     return fh_make_vector(heap, element, Rf_asReal(length), how);
-}
-
-SEXP C_edit(SEXP handle, SEXP id) {
-    return fh_get_vector(fh_heap_of(handle), (uint64_t) Rf_asReal(id), FH_EDIT);
 }
 
 SEXP C_destroy(SEXP x, SEXP even_if_used) {
@@ -212,9 +212,20 @@ SEXP C_runtime_of(SEXP x) {
     return found ? fh_new_handle(found) : R_NilValue;
 }
 
-SEXP C_is_in(SEXP x, SEXP handle) {
+int fh_refers(const fh_body *body, const char *under) {
+    int may = fh_may_refer(body, under);
+    if (may == 2) { /* vectors that stored to it may be waiting for the collector only */
+        R_gc();
+        may = fh_may_refer(body, under);
+    }
+    return may == 1;
+}
+
+/* Whether an object that is stored under a name, or NULL, can refer to the vector where it is. */
+SEXP C_is_in(SEXP x, SEXP handle, SEXP under) {
     fh_body *body = fh_body_of(x);
-    return Rf_ScalarLogical(body && body->heap == fh_heap_of(handle) && fh_is_home(body));
+    if (!body || body->heap != fh_heap_of(handle)) return Rf_ScalarLogical(FALSE);
+    return Rf_ScalarLogical(fh_refers(body, under == R_NilValue ? NULL : fh_name_of(under)));
 }
 
 /* Installs an attribute on the very vector, so that every variable that has it sees it. */

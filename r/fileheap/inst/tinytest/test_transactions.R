@@ -148,6 +148,17 @@ rt <- new_heap()
 rt$left <- 1
 expect_silent(try(with_transaction(rt, stop("an error says it by itself")), silent = TRUE))
 
+# Nor does a commit that fails: there its code did run to its end.
+if (nzchar(Sys.which("prlimit"))) {
+  out <- elsewhere(c(
+    "rt <- open_fmalloc(path)", "x <- create_fmalloc_vector('numeric', 1e6, rt)", "x[1] <- 1",
+    "system2('prlimit', c('--pid', Sys.getpid(), '--fsize=1000000'))",
+    "told <- function(c) { cat(class(c)[1], x[1:2], ''); if (inherits(c, 'warning')) invokeRestart('muffleWarning') }",
+    "try(withCallingHandlers(with_transaction(rt, x[] <- 5), condition = told), silent = TRUE)"),
+    path = new_path())
+  expect_identical(sub(" *$", "", out), "fileheap_error_disk_full 1 0")
+}
+
 # The runtime of an open transaction stays open; else nobody could end it.
 expect_true(refuses(with_transaction(rt, cleanup_fmalloc(rt)), "in_use"))
 with_transaction(rt, rt$left <- 3)
