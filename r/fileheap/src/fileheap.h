@@ -32,7 +32,7 @@ typedef struct {
 } fh_buffer;
 
 enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
-       FH_ACCOMPANIED = 32 };
+       FH_ACCOMPANIED = 32, FH_LOST = 64 };
 
 typedef struct {
     void *data;
@@ -125,6 +125,7 @@ int fh_slot_get(const fh_body *list, int64_t index, unsigned char *to, uint64_t 
                 uint64_t *bytes, fh_fault *fault);
 int fh_figures(const fh_heap *heap, fh_figures_t *to, fh_fault *fault);
 void fh_path(const fh_heap *heap, char *to, uint64_t room);
+int fh_is_in_place(const fh_heap *heap);
 int fh_records(const fh_heap *heap, uint64_t after, fh_record *to, uint64_t room, uint64_t *count,
                fh_fault *fault);
 int fh_check(const fh_heap *heap, char *text, uint64_t room, uint64_t *count, fh_fault *fault);
@@ -168,6 +169,8 @@ void fh_end_entry(const fh_heap *heap, int code, fh_fault *fault);
 SEXP fh_new_keeper(void);
 /* Frees the body of a vector that nobody else has, and that is not looked at any more. */
 void fh_forget(SEXP x);
+/* A vector whose elements are lost: it says so to whoever looks at them. */
+SEXP fh_new_lost(uint32_t element, double length);
 /* The vector of R over a body. */
 SEXP fh_new_vector(SEXP keeper, fh_body *body);
 /* The body of one of our vectors, also through R's wrappers; NULL for other objects. */
@@ -197,6 +200,8 @@ static inline fh_body *fh_at_hand(SEXP x) {
 }
 /* Raises an error if its elements are gone. */
 void fh_need_alive(const fh_body *body);
+/* Why they are, or NULL if they are not. */
+const char *fh_why_dead(const fh_body *body);
 /* Creates a vector of the heap. */
 SEXP fh_make_vector(const fh_heap *heap, uint32_t element, double length, uint32_t how);
 /* A vector of the heap by its record. To take it over does not wait: if somebody else writes now

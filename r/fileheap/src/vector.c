@@ -3,6 +3,7 @@
 
 #include <R_ext/Altrep.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +13,8 @@ static void free_keeper(SEXP keeper) {
     fh_body *body = R_ExternalPtrAddr(keeper);
     R_ClearExternalPtr(keeper);
     if (body && body == fh_last.body) fh_last.x = NULL;
-    if (body) fh_body_free(body);
+    if (body && body->heap) fh_body_free(body);
+    else free(body);
 }
 
 void fh_forget(SEXP x) {
@@ -45,6 +47,20 @@ SEXP fh_new_vector(SEXP keeper, fh_body *body) {
     return x;
 }
 
+SEXP fh_new_lost(uint32_t element, double length) {
+    SEXP keeper = PROTECT(fh_new_keeper());
+    fh_body *body = calloc(1, sizeof *body);
+    if (!body) Rf_error("out of memory for a vector");
+    body->element = element;
+    body->length = (int64_t) length;
+    /* Detached: no heap knows of it. */
+    body->flags = FH_LOST | FH_DESTROYED | FH_DETACHED;
+    body->pid = (uint32_t) getpid();
+    SEXP x = fh_new_vector(keeper, body);
+    UNPROTECT(1);
+    return x;
+}
+
 fh_last_body fh_last;
 
 fh_body *fh_find_body(SEXP x) {
@@ -74,14 +90,17 @@ fh_body *fh_body_of(SEXP x) {
     return inner ? fh_own_body(inner) : NULL;
 }
 
+const char *fh_why_dead(const fh_body *body) {
+    if (!body) return "lost its heap: it was restored without its heap file";
+    if (body->flags & FH_LOST) return "was saved, or loaded, when its elements were gone";
+    if (body->flags & FH_DESTROYED) return "was destroyed";
+    if (body->flags & FH_UNDONE) return "was made in a transaction that was aborted";
+    return NULL;
+}
+
 void fh_need_alive(const fh_body *body) {
-    if (!body)
-        fh_stop("destroyed", "this vector lost its heap: it was restored without its heap file");
-    if (body->flags & FH_DESTROYED)
-        fh_stop("destroyed", "this vector was destroyed: its elements are gone");
-    if (body->flags & FH_UNDONE)
-        fh_stop("destroyed", "this vector was made in a transaction that was aborted: its "
-                             "elements are gone");
+    const char *why = fh_why_dead(body);
+    if (why) fh_stop("destroyed", "this vector %s: its elements are gone", why);
 }
 
 /* A full heap may be full of vectors that R did not collect yet: 1 if it is worth another try. */

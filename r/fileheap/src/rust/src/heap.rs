@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use fileheap_core::catalog::{CatalogView, Memory};
@@ -18,7 +20,14 @@ pub struct RHeap {
     pub heap: Heap,
     pub mode: u32,
     pub pid: u32,
+    /// What the file is to the system.
+    pub place: Option<(u64, u64)>,
     pub state: Mutex<State>,
+}
+
+/// The device and number of the file at a path.
+pub fn place_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }
 
 /// What changes.
@@ -86,11 +95,16 @@ impl State {
         self.editing(id) > 0
     }
 
+    /// How many vectors of this session show the record. Those of an older life of it are dead.
+    pub fn showing(&self, id: u64) -> usize {
+        let all = self.bodies.get(&id).into_iter().flatten();
+        // SAFETY: bodies are taken out of the map before they are freed.
+        all.filter(|body| unsafe { !(*body.0).is_dead() }).count()
+    }
+
     /// Whether a vector of this session shows the record as a value.
     pub fn is_looked_at(&self, id: u64) -> bool {
-        let mut all = self.bodies.get(&id).into_iter().flatten();
-        // SAFETY: bodies are taken out of the map before they are freed.
-        all.any(|body| unsafe { (*body.0).flags & MUTABLE == 0 && !(*body.0).is_dead() })
+        self.showing(id) > self.editing(id) // those that store to it are not dead
     }
 
     /// Makes those bodies of a record bodies of another one.
