@@ -38,6 +38,18 @@ own_columns <- function(x) {
   x
 }
 
+`[.fmalloc_runtime` <- function(x, i) {
+  names <- if (missing(i)) names(x) else as_names(i)
+  stats::setNames(lapply(names, function(name) x[[name]]), names)
+}
+
+as.list.fmalloc_runtime <- function(x, ...) x[]
+
+`[<-.fmalloc_runtime` <- function(x, i, value) {
+  fail("unsupported", "names are bound one by one: rt[[\"name\"]] <- value; within ",
+       "with_transaction(rt, ...) several take effect together")
+}
+
 `$.fmalloc_runtime` <- function(x, name) x[[name]]
 
 `$<-.fmalloc_runtime` <- function(x, name, value) {
@@ -50,14 +62,14 @@ names.fmalloc_runtime <- function(x) .Call(C_names, x)
 length.fmalloc_runtime <- function(x) length(.Call(C_names, x))
 
 fmalloc_exists <- function(runtime, name) {
+  need_given("runtime", "name")
   !is.null(.Call(C_find, the_runtime(runtime), as_name(name)))
 }
 
 fmalloc_remove <- function(runtime, names) {
+  need_given("runtime", "names")
   runtime <- the_runtime(runtime)
-  if (!is.character(names)) {
-    fail("invalid_argument", "expected names, strings; found ", brief(names))
-  }
+  names <- as_names(names)
   for (name in names) { # all or none, but for what others remove meanwhile
     if (!fmalloc_exists(runtime, name)) fail_missing(runtime, name)
   }
@@ -90,6 +102,7 @@ element_size <- function(x) switch(typeof(x), double = , list = 8, complex = , c
 
 # A method of the generic in utils, so that nothing is masked.
 edit.fmalloc_runtime <- function(name, object, ...) {
+  need_given("object")
   runtime <- name
   object <- as_name(object)
   x <- .Call(C_edit, runtime, object, FALSE)
@@ -110,6 +123,7 @@ tell_copied <- function(name, class) {
 }
 
 with_transaction <- function(runtime, code) {
+  need_given("runtime", "code")
   runtime <- the_runtime(runtime)
   .Call(C_begin, runtime)
   done <- FALSE

@@ -4,6 +4,7 @@ modes <- c(persistent = 1L, scratch = 2L)
 session <- new.env(parent = emptyenv())
 
 open_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch")) {
+  need_given("filepath")
   open_heap(filepath, size_gb, mode)$runtime
 }
 
@@ -47,6 +48,7 @@ as_runtime <- function(handle) {
 }
 
 init_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch")) {
+  need_given("filepath")
   opened <- open_heap(filepath, size_gb, mode)
   session$default <- opened$runtime
   opened$is_new
