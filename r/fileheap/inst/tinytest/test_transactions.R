@@ -151,12 +151,12 @@ expect_silent(try(with_transaction(rt, stop("an error says it by itself")), sile
 # Nor does a commit that fails: there its code did run to its end.
 if (nzchar(Sys.which("prlimit"))) {
   out <- elsewhere(c(
-    "rt <- open_fmalloc(path)", "x <- create_fmalloc_vector('numeric', 1e6, rt)", "x[1] <- 1",
-    "system2('prlimit', c('--pid', Sys.getpid(), '--fsize=1000000'))",
-    "told <- function(c) { cat(class(c)[1], x[1:2], ''); if (inherits(c, 'warning')) invokeRestart('muffleWarning') }",
-    "try(withCallingHandlers(with_transaction(rt, x[] <- 5), condition = told), silent = TRUE)"),
-    path = new_path())
-  expect_identical(sub(" *$", "", out), "fileheap_error_disk_full 1 0")
+    "rt <- open_fmalloc(path)", "rt$y <- runif(1e6)", "fmalloc_remove(rt, 'y')", "invisible(gc())",
+    "rt$z <- 1", "fmalloc_sync(rt)", "rt$z <- 2", # its space can be used again
+    "system2('prlimit', c('--pid', Sys.getpid(), '--fsize=3000000'))",
+    "r <- try(with_transaction(rt, { rt$y <- runif(1e6); ended <- TRUE }), silent = TRUE)",
+    "cat(ended, class(attr(r, 'condition'))[1], fmalloc_exists(rt, 'y'), rt$z)"), path = new_path())
+  expect_identical(out, "TRUE fileheap_error_disk_full FALSE 2")
 }
 
 # The runtime of an open transaction stays open; else nobody could end it.

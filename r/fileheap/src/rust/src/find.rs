@@ -58,9 +58,11 @@ pub fn is_bound(record: &VectorRecord) -> bool {
 /// The process that may store to the record, if it is another one and lives.
 pub fn owner_elsewhere(heap: &RHeap, record: &VectorRecord) -> Outcome<Option<u32>> {
     let owner = record.extra[0] as u32;
+    if owner == 0 || owner == std::process::id() {
+        return Ok(None);
+    }
     let all = heap.heap.attached()?;
-    let lives = all.iter().any(|process| process.pid == owner);
-    Ok((lives && owner != 0 && owner != std::process::id()).then_some(owner))
+    Ok(all.iter().any(|process| process.pid == owner).then_some(owner))
 }
 
 /// Lets this process store to a record, in the open transaction.
