@@ -64,6 +64,21 @@ as_name <- function(name) {
   name
 }
 
+as_names <- function(names) {
+  if (!is.character(names)) fail("invalid_argument", "expected names, strings; found ", brief(names))
+  names
+}
+
+# What has no default and was left out. R itself would blame the function inside that looks first.
+need_given <- function(...) {
+  frame <- parent.frame()
+  for (name in c(...)) {
+    if (eval(call("missing", as.name(name)), frame)) {
+      fail("invalid_argument", "the argument \"", name, "\" is missing, and has no default")
+    }
+  }
+}
+
 # An object in a few words, for messages.
 brief <- function(x) {
   text <- tryCatch(paste(deparse(x, nlines = 2L), collapse = " "), error = function(e) class(x)[1])

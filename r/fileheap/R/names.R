@@ -34,8 +34,20 @@ own_columns <- function(x) {
 
 `[[<-.fmalloc_runtime` <- function(x, i, value) {
   name <- as_name(i)
-  .Call(C_bind, x, name, as_stored(value, x, top = TRUE))
+  .Call(C_bind, x, name, as_stored(value, x, name, top = TRUE))
   x
+}
+
+`[.fmalloc_runtime` <- function(x, i) {
+  names <- if (missing(i)) names(x) else as_names(i)
+  stats::setNames(lapply(names, function(name) x[[name]]), names)
+}
+
+as.list.fmalloc_runtime <- function(x, ...) x[]
+
+`[<-.fmalloc_runtime` <- function(x, i, value) {
+  fail("unsupported", "names are bound one by one: rt[[\"name\"]] <- value; within ",
+       "with_transaction(rt, ...) several take effect together")
 }
 
 `$.fmalloc_runtime` <- function(x, name) x[[name]]
@@ -50,14 +62,14 @@ names.fmalloc_runtime <- function(x) .Call(C_names, x)
 length.fmalloc_runtime <- function(x) length(.Call(C_names, x))
 
 fmalloc_exists <- function(runtime, name) {
+  need_given("runtime", "name")
   !is.null(.Call(C_find, the_runtime(runtime), as_name(name)))
 }
 
 fmalloc_remove <- function(runtime, names) {
+  need_given("runtime", "names")
   runtime <- the_runtime(runtime)
-  if (!is.character(names)) {
-    fail("invalid_argument", "expected names, strings; found ", brief(names))
-  }
+  names <- as_names(names)
   for (name in names) { # all or none, but for what others remove meanwhile
     if (!fmalloc_exists(runtime, name)) fail_missing(runtime, name)
   }
@@ -68,13 +80,14 @@ fmalloc_remove <- function(runtime, names) {
 # Vectors of fewer bytes are part of their object's serialization.
 part_bytes <- 1024
 
-# The object with its large vectors in the heap; what is there already stays where it is.
-as_stored <- function(x, runtime, top = FALSE) {
-  if (.Call(C_is_in, x, runtime)) return(x)
+# The object with its large vectors in the heap; what is there already stays where it is, unless
+# somebody stores to it: that is copied.
+as_stored <- function(x, runtime, name, top = FALSE) {
+  if (.Call(C_is_in, x, runtime, name)) return(x)
   if (isS4(x) || !(is.atomic(x) || is.list(x)) || is.null(x)) return(x)
-  kept <- lapply(attributes_of(x), as_stored, runtime = runtime)
+  kept <- lapply(attributes_of(x), as_stored, runtime = runtime, name = name)
   if (is.list(x)) {
-    parts <- lapply(unclass(x), as_stored, runtime = runtime)
+    parts <- lapply(unclass(x), as_stored, runtime = runtime, name = name)
   } else if (top || element_size(x) * length(x) >= part_bytes) {
     return(set_attributes(.Call(C_copy_in, runtime, x, TRUE, TRUE), kept))
   } else {
@@ -89,16 +102,11 @@ element_size <- function(x) switch(typeof(x), double = , list = 8, complex = , c
 
 # A method of the generic in utils, so that nothing is masked.
 edit.fmalloc_runtime <- function(name, object, ...) {
+  need_given("object")
   runtime <- name
   object <- as_name(object)
-  found <- .Call(C_find, runtime, object)
-  if (is.null(found)) fail_missing(runtime, object)
-  if (found[[2L]] == 0) {
-    fail("type", "\"", object, "\" is not a vector: only vectors, matrices and arrays can be ",
-         "edited; bind the parts by names of their own, or change a copy and bind that")
-  }
-  kept <- attributes(.Call(C_load, runtime, found[[1L]]))
-  x <- set_attributes(.Call(C_edit, runtime, found[[2L]]), kept)
+  x <- .Call(C_edit, runtime, object, FALSE)
+  if (is.null(x)) fail_missing(runtime, object)
   for (class in oldClass(x)) {
     # A method copies, whatever it is given.
     if (!is.null(utils::getS3method("[<-", class, optional = TRUE))) tell_copied(object, class)
@@ -115,6 +123,7 @@ tell_copied <- function(name, class) {
 }
 
 with_transaction <- function(runtime, code) {
+  need_given("runtime", "code")
   runtime <- the_runtime(runtime)
   .Call(C_begin, runtime)
   done <- FALSE
@@ -125,6 +134,7 @@ with_transaction <- function(runtime, code) {
     if (!failed) tell_undone()
   })
   result <- withCallingHandlers(withVisible(code), error = fails, interrupt = fails)
+  failed <- TRUE # what goes wrong from here on is the end itself, and says so
   .Call(C_end, runtime, TRUE)
   done <- TRUE
   if (result$visible) result$value else invisible(result$value)

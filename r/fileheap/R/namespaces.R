@@ -15,7 +15,7 @@ registerVariables <- function(namespace, variableList, writable = FALSE) {
   if (inherits(namespace, "fmalloc_runtime")) {
     for (name in names) {
       value <- variableList[[name]]
-      .Call(C_bind, namespace, name, shared_form(value, namespace, writable, link = FALSE))
+      .Call(C_bind, namespace, name, shared_form(value, namespace, name, writable, link = FALSE))
     }
     return(invisible(namespace))
   }
@@ -52,7 +52,7 @@ put_variable <- function(namespace, name, value, writable) {
                                     owner = Sys.getpid())
   bytes <- shared_bytes(value)
   store <- function(runtime) {
-    .Call(C_bind, runtime, name, shared_form(value, runtime, writable, link = TRUE))
+    .Call(C_bind, runtime, name, shared_form(value, runtime, name, writable, link = TRUE))
     TRUE
   }
   old <- heap_with(space, name)
@@ -88,16 +88,16 @@ any_reachable <- function(x) {
 }
 
 # The object as it is bound: what lies in another heap is linked, the rest is copied.
-shared_form <- function(x, runtime, writable, link) {
-  if (.Call(C_is_in, x, runtime)) return(x)
+shared_form <- function(x, runtime, name, writable, link) {
+  if (.Call(C_is_in, x, runtime, name)) return(x)
   if (link && any_reachable(x)) {
     if (is_reachable(x)) return(record_token(x))
     kept <- attributes_of(x)
-    x <- lapply(unclass(x), shared_form, runtime, writable, link)
+    x <- lapply(unclass(x), shared_form, runtime, name, writable, link)
     attributes(x) <- kept
     return(x)
   }
-  if (!writable || is.null(x)) return(as_stored(x, runtime, top = TRUE))
+  if (!writable || is.null(x)) return(as_stored(x, runtime, name, top = TRUE))
   if (!is.atomic(x)) {
     fail("type", "only vectors, matrices and arrays can be shared for writing; found ",
          brief(class(x)), fields = list(found = class(x)))
@@ -164,11 +164,7 @@ load_variable <- function(space, name, writable = FALSE) {
     if (is.null(found)) next
     x <- .Call(C_load, heap$runtime, found[[1L]])
     if (!writable || any_link(x)) return(resolve_links(x, writable))
-    if (found[[2L]] == 0) {
-      fail("type", "\"", name, "\" is not a vector: only vectors, matrices and arrays can be ",
-           "viewed for writing")
-    }
-    return(set_attributes(.Call(C_shared, heap$runtime, found[[2L]], TRUE), attributes(x)))
+    return(.Call(C_edit, heap$runtime, name, TRUE))
   }
   no_variable(space, name)
 }

@@ -1,6 +1,6 @@
 # References: where the heap of a vector that readRDS() brings may be.
 
-# A handle of the heap with this identity; an error if none of the places has it.
+# A handle of the heap with this identity; if none of the places has it an error, or NULL by option.
 find_heap <- function(uuid, path) {
   places <- unique(c(path, file.path(folders(), basename(path))))
   wanted <- uuid_text(uuid)
@@ -15,9 +15,11 @@ find_heap <- function(uuid, path) {
     if (identical(found, wanted)) return(handle)
     others <- c(others, paste0(place, " is another heap (", found, ")"))
   }
+  if (identical(getOption("fileheap.missing"), "warn")) return(NULL)
   fail("heap_missing", "the heap ", wanted, " of a file-backed vector was not found; looked at ",
        paste(places, collapse = ", "), if (length(others)) ": ", paste(others, collapse = "; "),
-       "; put its file back, or set options(fileheap.path = ...) to its folder",
+       "; put its file back, or set options(fileheap.path = ...) to its folder, or ",
+       "options(fileheap.missing = \"warn\") to load everything but this vector",
        fields = list(path = path, expected = wanted, found = others))
 }
 
@@ -39,4 +41,13 @@ folders <- function() {
     }
   }
   named
+}
+
+# A vector goes to a file, or comes from one, without its elements.
+tell_lost <- function(what, type, length, path, why) {
+  text <- paste0("a file-backed vector (", type, ", length ", format(length, scientific = FALSE),
+                 if (nzchar(path)) paste0(", of the heap ", path), ") was ", what,
+                 " without its elements: it ", why, "; using it is an error")
+  warning(structure(class = c("fileheap_warning_lost", "fileheap_warning", "warning", "condition"),
+                    list(message = text, call = NULL, path = path)))
 }

@@ -5,6 +5,7 @@ session <- new.env(parent = emptyenv())
 
 open_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch"),
                          read_only = FALSE) {
+  need_given("filepath")
   open_heap(filepath, size_gb, mode, read_only)$runtime
 }
 
@@ -66,6 +67,7 @@ as_runtime <- function(handle) {
 
 init_fmalloc <- function(filepath, size_gb = NULL, mode = c("persistent", "scratch"),
                          read_only = FALSE) {
+  need_given("filepath")
   opened <- open_heap(filepath, size_gb, mode, read_only)
   session$default <- opened$runtime
   opened$is_new

@@ -2,6 +2,7 @@
 
 create_fmalloc_vector <- function(type = "integer", length, runtime = NULL,
                                   zero_initialize = TRUE) {
+  need_given("length")
   element <- as_element(type)
   length <- as_count(length)
   zero <- as_flag(zero_initialize, "zero_initialize")
@@ -17,12 +18,14 @@ is_scratch <- function(runtime) .Call(C_mode, runtime) == modes[["scratch"]]
 
 create_fmalloc_matrix <- function(type = "numeric", nrow, ncol, dimnames = NULL, runtime = NULL,
                                   zero_initialize = TRUE) {
+  need_given("nrow", "ncol")
   create_fmalloc_array(type, c(as_count(nrow, "nrow"), as_count(ncol, "ncol")), dimnames, runtime,
                        zero_initialize)
 }
 
 create_fmalloc_array <- function(type = "numeric", dim, dimnames = NULL, runtime = NULL,
                                  zero_initialize = TRUE) {
+  need_given("dim")
   element <- as_element(type)
   dim <- as_extents(dim)
   dimnames <- as_dimnames(dimnames, dim)
@@ -47,9 +50,10 @@ create_fmalloc_data_frame <- function(..., row.names = NULL, check.names = TRUE,
 }
 
 as_fmalloc <- function(x, runtime = NULL) {
+  need_given("x")
   runtime <- the_runtime(runtime)
   if (is.null(x)) return(NULL)
-  if (.Call(C_is_in, x, runtime)) return(x)
+  if (.Call(C_is_in, x, runtime, NULL)) return(x)
   if (is.list(x)) {
     if (is.data.frame(x)) return(with_columns(x, function(column) as_fmalloc(column, runtime)))
     return(as_file_list(x, runtime))
@@ -110,6 +114,7 @@ set_attributes <- function(to, kept) {
 
 as_fmalloc_matrix <- function(x, nrow = NULL, ncol = NULL, dimnames = NULL, copy = TRUE,
                               runtime = NULL) {
+  need_given("x")
   need_vector(x)
   total <- length(x)
   if (is.null(nrow) && is.null(ncol) && length(dim(x)) == 2L) {
@@ -141,6 +146,7 @@ need_vector <- function(x) {
 
 as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE,
                              runtime = NULL) {
+  need_given("x")
   need_vector(x)
   if (is.null(dim)) dim <- length(x)
   dim <- as_extents(dim)
@@ -165,10 +171,12 @@ as_fmalloc_array <- function(x, dim = base::dim(x), dimnames = NULL, copy = TRUE
 }
 
 as_fmalloc_data_frame <- function(x, ..., runtime = NULL) {
+  need_given("x")
   as_fmalloc(as.data.frame(x, ...), the_runtime(runtime))
 }
 
 destroy_fmalloc_vector <- function(x, unsafe = FALSE) {
+  need_given("x")
   .Call(C_destroy, x, as_flag(unsafe, "unsafe"))
   invisible(TRUE)
 }

@@ -1,6 +1,7 @@
 # Views: retrieve and release; what is registered, and what this session looks at.
 
 retrieveViews <- function(namespace, variableNames, writable = FALSE) {
+  need_given("namespace", "variableNames")
   as_flag(writable, "writable")
   variableNames <- as_variable_names(variableNames)
   space <- find_space(namespace)
@@ -15,6 +16,7 @@ retrieveViews <- function(namespace, variableNames, writable = FALSE) {
 
 # The view for writing alone: a variable that has it can be stored to.
 edit.fileheap_token <- function(name, object, ...) {
+  need_given("object")
   load_variable(find_space(name), as_name(object), writable = TRUE)
 }
 
@@ -27,6 +29,7 @@ as_variable_names <- function(names) {
 }
 
 releaseViews <- function(namespace, variableNames) {
+  need_given("namespace", "variableNames")
   state <- shared_state()
   space <- label_of(namespace)
   variableNames <- as_variable_names(variableNames)
@@ -55,6 +58,7 @@ forget_attached <- function() {
 }
 
 releaseVariables <- function(namespace, variableNames) {
+  need_given("namespace", "variableNames")
   variableNames <- unique(as_variable_names(variableNames))
   if (inherits(namespace, "fmalloc_runtime")) {
     holders <- holders_of(list(as_heap(namespace)))
@@ -109,6 +113,7 @@ close_empty <- function(name) {
 }
 
 retrieveMetadata <- function(namespace, variableName) {
+  need_given("namespace", "variableName")
   variableName <- as_variable_names(variableName)
   if (length(variableName) != 1L) {
     fail("invalid_argument", "expected the name of one variable; found ", brief(variableName))

@@ -64,7 +64,7 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     SEXP inner = value == R_NilValue ? NULL : fh_inner(value);
     fh_body *child = inner ? fh_own_body(inner) : NULL;
     if (child) fh_need_alive(child);
-    if (value != R_NilValue && !(child && fh_is_home(child)))
+    if (value != R_NilValue && !(child && fh_refers(child, NULL)))
         fh_stop("not_file_backed", "an element of a file-backed list is NULL or a file-backed "
                                    "vector of the same heap, not an ordinary %s; store it first: "
                                    "x[[i]] <- as_fmalloc(value, runtime)",
@@ -72,7 +72,7 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     if (child && child->heap != body->heap)
         fh_stop("foreign", "the element lies in another heap than the list; copy it first: "
                            "x[[i]] <- as_fmalloc(value, runtime)");
-    SEXP blob = PROTECT(child ? fh_pack(body->heap, value) : Rf_allocVector(RAWSXP, 0));
+    SEXP blob = PROTECT(child ? fh_pack(body->heap, value, NULL) : Rf_allocVector(RAWSXP, 0));
     uint64_t count = 0;
     const uint64_t *children = fh_noted_children(&count);
     fh_begin_entry(body->heap);

@@ -34,10 +34,11 @@ static fh_body *current(SEXP x) {
     return body;
 }
 
-static SEXP read_string(const fh_body *body, R_xlen_t i) {
+static SEXP read_string(fh_body *body, R_xlen_t i) {
     const char *bytes = "";
     unsigned char mark = 0;
     int count = fh_string_get(body, i, &bytes, &mark);
+    if (count == -2 && fh_string_look_again(body)) count = fh_string_get(body, i, &bytes, &mark);
     if (count == -1) return NA_STRING;
     if (count < 0)
         fh_stop("corrupt", "element %.0f of a character vector (record %.0f) makes no sense; "
@@ -80,7 +81,7 @@ static SEXP chunk_of(SEXP x, const fh_body *body, R_xlen_t i) {
 }
 
 /* All strings in one vector of R's. What was read already comes from the cache. */
-static SEXP all_strings(SEXP x, const fh_body *body) {
+static SEXP all_strings(SEXP x, fh_body *body) {
     R_xlen_t length = (R_xlen_t) body->length;
     SEXP cache = R_altrep_data2(x);
     SEXP all = PROTECT(Rf_allocVector(STRSXP, length));
@@ -109,7 +110,7 @@ static const SEXP *read_all(SEXP x, fh_body *body) {
     return body->strings;
 }
 
-static void read_chunk(const fh_body *body, SEXP chunk, R_xlen_t first) {
+static void read_chunk(fh_body *body, SEXP chunk, R_xlen_t first) {
     R_xlen_t count = Rf_xlength(chunk);
     for (R_xlen_t i = 0; i < count; i++)
         if (STRING_ELT(chunk, i) == unread) SET_STRING_ELT(chunk, i, read_string(body, first + i));
@@ -203,6 +204,7 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
     SEXP cache = R_altrep_data2(x);
     if (TYPEOF(cache) == STRSXP) SET_STRING_ELT(cache, i, value);
     else SET_STRING_ELT(chunk_of(x, body, i), i % CHUNK, value);
+    if (body->flags & FH_ACCOMPANIED) fh_string_changed(body);
     UNPROTECT(1);
 }
 

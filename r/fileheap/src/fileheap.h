@@ -31,7 +31,8 @@ typedef struct {
     uint64_t bytes;
 } fh_buffer;
 
-enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16 };
+enum { FH_MUTABLE = 1, FH_DESTROYED = 2, FH_UNDONE = 4, FH_TEMPORARY = 8, FH_DETACHED = 16,
+       FH_ACCOMPANIED = 32, FH_LOST = 64 };
 
 typedef struct {
     void *data;
@@ -111,10 +112,14 @@ int fh_destroy(const fh_heap *heap, uint64_t id, int even_if_used, fh_fault *fau
 int fh_promote(fh_body *body, fh_fault *fault);
 void fh_detach(fh_body *body, void *data);
 int fh_is_home(const fh_body *body);
+int fh_may_refer(const fh_body *body, const char *under);
+int fh_own(const fh_heap *heap, uint64_t id, int jointly, fh_body **body, fh_fault *fault);
 void fh_body_free(fh_body *body);
 int fh_string_set(fh_body *body, int64_t index, const char *bytes, int count, unsigned char mark);
 void fh_string_set_na(fh_body *body, int64_t index);
 int fh_string_grow(fh_body *body, uint64_t bytes, fh_fault *fault);
+void fh_string_changed(const fh_body *body);
+int fh_string_look_again(fh_body *body);
 int fh_string_get(const fh_body *body, int64_t index, const char **bytes, unsigned char *mark);
 int fh_bind(const fh_heap *heap, const char *name, uint64_t primary, const uint64_t *children,
             uint64_t child_count, const unsigned char *blob, uint64_t blob_bytes, fh_fault *fault);
@@ -129,6 +134,7 @@ int fh_slot_get(const fh_body *list, int64_t index, unsigned char *to, uint64_t 
                 uint64_t *bytes, fh_fault *fault);
 int fh_figures(const fh_heap *heap, fh_figures_t *to, fh_fault *fault);
 void fh_path(const fh_heap *heap, char *to, uint64_t room);
+int fh_is_in_place(const fh_heap *heap);
 int fh_records(const fh_heap *heap, uint64_t after, fh_record *to, uint64_t room, uint64_t *count,
                fh_fault *fault);
 int fh_check(const fh_heap *heap, char *text, uint64_t room, uint64_t *count, fh_fault *fault);
@@ -173,6 +179,10 @@ void fh_end_entry(const fh_heap *heap, int code, fh_fault *fault);
 
 /* An external pointer that will free a body; made before there is one, so that none is lost. */
 SEXP fh_new_keeper(void);
+/* Frees the body of a vector that nobody else has, and that is not looked at any more. */
+void fh_forget(SEXP x);
+/* A vector whose elements are lost: it says so to whoever looks at them. */
+SEXP fh_new_lost(uint32_t element, double length);
 /* The vector of R over a body. */
 SEXP fh_new_vector(SEXP keeper, fh_body *body);
 /* The body of one of our vectors, also through R's wrappers; NULL for other objects. */
@@ -202,11 +212,22 @@ static inline fh_body *fh_at_hand(SEXP x) {
 }
 /* Raises an error if its elements are gone. */
 void fh_need_alive(const fh_body *body);
+/* Why they are, or NULL if they are not. */
+const char *fh_why_dead(const fh_body *body);
 /* Creates a vector of the heap. */
 SEXP fh_make_vector(const fh_heap *heap, uint32_t element, double length, uint32_t how);
 /* A vector of the heap by its record. To take it over does not wait: if somebody else writes now
  * it is looked at only. */
 SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose);
+
+/* Whether something that is stored under a name, or NULL, can refer to the vector where it is. */
+int fh_refers(const fh_body *body, const char *under);
+
+/* ---- names.c ---- */
+
+const char *fh_name_of(SEXP name);
+/* The serialization of what a name stands for, NULL (of R) without one, and the vector it is or 0. */
+SEXP fh_find_object(const fh_heap *heap, const char *name, uint64_t *primary);
 
 /* ---- altrep_*.c ---- */
 
@@ -246,7 +267,7 @@ const uint64_t *fh_noted_children(uint64_t *count);
 /* The object was stored: its vectors do not change any more, wherever R has them. */
 void fh_settle_noted(void);
 /* R's own functions on an object that is stored in, or loaded from, a heap. */
-SEXP fh_pack(const fh_heap *heap, SEXP object);
+SEXP fh_pack(const fh_heap *heap, SEXP object, const char *under);
 SEXP fh_unpack(const fh_heap *heap, SEXP blob);
 
 /* ---- duplicate.c ---- */

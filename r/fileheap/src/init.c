@@ -6,8 +6,8 @@
 
 #define ROUTINES(X)                                                                                \
     X(open, 4) X(open_existing, 1) X(mode, 1) X(close, 1) X(is_open, 1) X(path, 1) X(figures, 1) X(records, 1) X(check, 1) \
-    X(begin, 1) X(end, 2) X(sync, 1) X(create, 5) X(copy_in, 4) X(edit, 2) X(destroy, 2)           \
-    X(info, 1) X(runtime_of, 1) X(is_in, 2) X(set_attribute, 3) X(bind, 3) X(find, 2) X(load, 2)   \
+    X(begin, 1) X(end, 2) X(sync, 1) X(create, 5) X(copy_in, 4) X(edit, 3) X(destroy, 2)           \
+    X(info, 1) X(runtime_of, 1) X(is_in, 3) X(set_attribute, 3) X(bind, 3) X(find, 2) X(load, 2)   \
     X(unbind, 2) X(names, 1) X(panic, 0)                                                \
     X(view, 1) X(piece, 3) X(put, 5) X(gather, 2) X(cumulate, 3) X(cumulative_state, 1)                       \
     X(column_sums, 4) X(row_state, 1) X(row_add, 4) X(row_end, 5) \

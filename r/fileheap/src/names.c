@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *name_of(SEXP name) {
+const char *fh_name_of(SEXP name) {
     if (TYPEOF(name) != STRSXP || Rf_xlength(name) != 1 || STRING_ELT(name, 0) == NA_STRING)
         fh_stop("invalid_argument", "expected a name: one string that is not NA");
     return Rf_translateCharUTF8(STRING_ELT(name, 0));
@@ -13,11 +13,11 @@ static const char *name_of(SEXP name) {
 SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
     fh_fault fault;
     const fh_heap *heap = fh_heap_of(handle);
-    const char *text = name_of(name);
-    SEXP blob = PROTECT(fh_pack(heap, object));
+    const char *text = fh_name_of(name);
+    SEXP blob = PROTECT(fh_pack(heap, object, text));
     uint64_t count = 0;
     fh_body *body = fh_body_of(object);
-    int is_in = body && body->heap == heap && fh_is_home(body);
+    int is_in = body && body->heap == heap && fh_refers(body, text);
     uint64_t primary = is_in ? body->id : 0;
     fh_begin_entry(heap);
     const uint64_t *children = fh_noted_children(&count);
@@ -29,28 +29,35 @@ SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
     return R_NilValue;
 }
 
-/* NULL if there is no such name, else a list of the object's serialization and its record. */
-static SEXP find(const fh_heap *heap, const char *name) {
+SEXP fh_find_object(const fh_heap *heap, const char *name, uint64_t *primary) {
     fh_fault fault;
-    uint64_t bytes = 0, room = 0, primary = 0;
+    uint64_t bytes = 0, room = 0;
     SEXP blob = R_NilValue;
     for (;;) {
         unsigned char *to = room ? RAW(blob) : NULL;
-        if (fh_lookup(heap, name, to, room, &bytes, &primary, &fault)) fh_raise(&fault);
-        if (bytes == 0) return R_NilValue;
-        if (bytes <= room) break;
+        if (fh_lookup(heap, name, to, room, &bytes, primary, &fault)) fh_raise(&fault);
         if (room) UNPROTECT(1);
+        if (bytes == 0) return R_NilValue;
+        if (bytes <= room) return blob;
         room = bytes;
         blob = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t) room));
     }
-    SEXP found = PROTECT(Rf_allocVector(VECSXP, 2));
-    SET_VECTOR_ELT(found, 0, blob);
-    SET_VECTOR_ELT(found, 1, Rf_ScalarReal((double) primary));
-    UNPROTECT(2);
-    return found;
 }
 
-SEXP C_find(SEXP handle, SEXP name) { return find(fh_heap_of(handle), name_of(name)); }
+/* NULL if there is no such name, else a list of the object's serialization and its record. */
+SEXP C_find(SEXP handle, SEXP name) {
+    uint64_t primary = 0;
+    SEXP blob = PROTECT(fh_find_object(fh_heap_of(handle), fh_name_of(name), &primary));
+    SEXP found = R_NilValue;
+    if (blob != R_NilValue) {
+        found = PROTECT(Rf_allocVector(VECSXP, 2));
+        SET_VECTOR_ELT(found, 0, blob);
+        SET_VECTOR_ELT(found, 1, Rf_ScalarReal((double) primary));
+        UNPROTECT(1);
+    }
+    UNPROTECT(1);
+    return found;
+}
 
 SEXP C_load(SEXP handle, SEXP blob) { return fh_unpack(fh_heap_of(handle), blob); }
 
@@ -58,7 +65,7 @@ SEXP C_unbind(SEXP handle, SEXP name) {
     fh_fault fault;
     int found = 0;
     const fh_heap *heap = fh_heap_of(handle);
-    const char *text = name_of(name);
+    const char *text = fh_name_of(name);
     fh_begin_entry(heap);
     int code = fh_unbind(heap, text, &found, &fault);
     fh_end_entry(heap, code, &fault);

@@ -3,6 +3,7 @@
 
 #include <R_ext/Altrep.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +13,13 @@ static void free_keeper(SEXP keeper) {
     fh_body *body = R_ExternalPtrAddr(keeper);
     R_ClearExternalPtr(keeper);
     if (body && body == fh_last.body) fh_last.x = NULL;
-    if (body) fh_body_free(body);
+    if (body && body->heap) fh_body_free(body);
+    else free(body);
+}
+
+void fh_forget(SEXP x) {
+    SEXP inner = fh_inner(x);
+    if (inner) free_keeper(R_altrep_data1(inner));
 }
 
 SEXP fh_new_keeper(void) {
@@ -37,6 +44,20 @@ SEXP fh_new_vector(SEXP keeper, fh_body *body) {
     /* What has a name, or is somebody else's to change, has value semantics: R copies it. */
     if (!(body->flags & FH_MUTABLE)) MARK_NOT_MUTABLE(x);
     UNPROTECT(2);
+    return x;
+}
+
+SEXP fh_new_lost(uint32_t element, double length) {
+    SEXP keeper = PROTECT(fh_new_keeper());
+    fh_body *body = calloc(1, sizeof *body);
+    if (!body) Rf_error("out of memory for a vector");
+    body->element = element;
+    body->length = (int64_t) length;
+    /* Detached: no heap knows of it. */
+    body->flags = FH_LOST | FH_DESTROYED | FH_DETACHED;
+    body->pid = (uint32_t) getpid();
+    SEXP x = fh_new_vector(keeper, body);
+    UNPROTECT(1);
     return x;
 }
 
@@ -69,14 +90,17 @@ fh_body *fh_body_of(SEXP x) {
     return inner ? fh_own_body(inner) : NULL;
 }
 
+const char *fh_why_dead(const fh_body *body) {
+    if (!body) return "lost its heap: it was restored without its heap file";
+    if (body->flags & FH_LOST) return "was saved, or loaded, when its elements were gone";
+    if (body->flags & FH_DESTROYED) return "was destroyed";
+    if (body->flags & FH_UNDONE) return "was made in a transaction that was aborted";
+    return NULL;
+}
+
 void fh_need_alive(const fh_body *body) {
-    if (!body)
-        fh_stop("destroyed", "this vector lost its heap: it was restored without its heap file");
-    if (body->flags & FH_DESTROYED)
-        fh_stop("destroyed", "this vector was destroyed: its elements are gone");
-    if (body->flags & FH_UNDONE)
-        fh_stop("destroyed", "this vector was made in a transaction that was aborted: its "
-                             "elements are gone");
+    const char *why = fh_why_dead(body);
+    if (why) fh_stop("destroyed", "this vector %s: its elements are gone", why);
 }
 
 /* A full heap may be full of vectors that R did not collect yet: 1 if it is worth another try. */
@@ -120,8 +144,7 @@ SEXP fh_get_vector(const fh_heap *heap, uint64_t id, int purpose) {
     fh_body *body = NULL;
     SEXP keeper = PROTECT(fh_new_keeper());
     if (purpose == FH_TAKE_OVER && !fh_try_entry(heap)) purpose = FH_LOOK;
-    if (purpose == FH_EDIT) fh_begin_entry(heap);
-    int entered = purpose == FH_TAKE_OVER || purpose == FH_EDIT;
+    int entered = purpose == FH_TAKE_OVER;
     int code = fh_vector(heap, id, purpose, &body, &fault);
     if (body) R_SetExternalPtrAddr(keeper, body);
     if (entered)
@@ -159,10 +182,6 @@ SEXP C_create(SEXP handle, SEXP type, SEXP length, SEXP zero, SEXP temporary) {
     if (Rf_asLogical(zero)) how |= FH_ZEROED;
     if (Rf_asLogical(temporary)) how |= FH_TEMPORARILY;
     return fh_make_vector(heap, element, Rf_asReal(length), how);
-}
-
-SEXP C_edit(SEXP handle, SEXP id) {
-    return fh_get_vector(fh_heap_of(handle), (uint64_t) Rf_asReal(id), FH_EDIT);
 }
 
 SEXP C_destroy(SEXP x, SEXP even_if_used) {
@@ -212,9 +231,20 @@ SEXP C_runtime_of(SEXP x) {
     return found ? fh_new_handle(found) : R_NilValue;
 }
 
-SEXP C_is_in(SEXP x, SEXP handle) {
+int fh_refers(const fh_body *body, const char *under) {
+    int may = fh_may_refer(body, under);
+    if (may == 2) { /* vectors that stored to it may be waiting for the collector only */
+        R_gc();
+        may = fh_may_refer(body, under);
+    }
+    return may == 1;
+}
+
+/* Whether an object that is stored under a name, or NULL, can refer to the vector where it is. */
+SEXP C_is_in(SEXP x, SEXP handle, SEXP under) {
     fh_body *body = fh_body_of(x);
-    return Rf_ScalarLogical(body && body->heap == fh_heap_of(handle) && fh_is_home(body));
+    if (!body || body->heap != fh_heap_of(handle)) return Rf_ScalarLogical(FALSE);
+    return Rf_ScalarLogical(fh_refers(body, under == R_NilValue ? NULL : fh_name_of(under)));
 }
 
 /* Installs an attribute on the very vector, so that every variable that has it sees it. */

@@ -26,8 +26,9 @@ elsewhere <- function(code, ..., wait = TRUE) {
     paste(deparse(it), collapse = "\n")
   }, ""))
   writeLines(c(head, given, code), file)
-  # Whoever runs the tests in the background may ignore interrupts: the process must not.
-  system2("env", c("--default-signal=INT", file.path(R.home("bin"), "Rscript"), "--vanilla", file),
+  # Whoever runs the tests in the background may ignore interrupts: the process must not. A limit on
+  # the size of files is to be an error, as a full disk is.
+  system2("env", c("--default-signal=INT", "--ignore-signal=XFSZ", file.path(R.home("bin"), "Rscript"), "--vanilla", file),
           stdout = wait, stderr = if (wait) TRUE else FALSE, wait = wait)
 }
 

@@ -161,3 +161,19 @@ expect_true(grepl("value = value", paste(deparse(conditionCall(caught)), collaps
 closed <- new_heap()
 cleanup_fmalloc(closed)
 expect_stdout(str(list(closed)), "closed")
+
+# What is missing, or wrong, is told of the function that the user called.
+blamed <- function(code) deparse(conditionCall(tryCatch(code, fileheap_error = identity))[[1L]])
+expect_identical(blamed(create_fmalloc_matrix("numeric", 3, runtime = rt)), "create_fmalloc_matrix")
+expect_identical(blamed(create_fmalloc_matrix("numeric", 3, -1, runtime = rt)), "create_fmalloc_matrix")
+expect_identical(blamed(create_fmalloc_vector("raw", runtime = rt)), "create_fmalloc_vector")
+expect_identical(blamed(create_fmalloc_array(runtime = rt)), "create_fmalloc_array")
+expect_identical(blamed(open_fmalloc()), "open_fmalloc")
+expect_identical(blamed(fmalloc_exists(rt)), "fmalloc_exists")
+expect_identical(blamed(fmalloc_remove(rt)), "fmalloc_remove")
+expect_identical(blamed(edit(rt)), "edit.fmalloc_runtime")
+expect_identical(blamed(with_transaction(rt)), "with_transaction")
+expect_identical(blamed(as_fmalloc()), "as_fmalloc")
+expect_identical(blamed(retrieveViews(rt)), "retrieveViews")
+expect_error(create_fmalloc_matrix("numeric", 3, runtime = rt), "\"ncol\" is missing",
+             class = "fileheap_error_invalid_argument")

@@ -73,6 +73,22 @@ rt[["self"]] <- rt[["large"]]
 rt[["self"]] <- rt[["self"]]
 expect_true(same(rt[["self"]], objects$large))
 
+# Several at once, and all.
+some <- new_heap()
+some$b <- c(1, 2)
+some$a <- "text"
+expect_identical(some["b"], list(b = c(1, 2)))
+expect_identical(some[c("b", "a")], list(b = c(1, 2), a = "text"))
+expect_identical(as.list(some), list(a = "text", b = c(1, 2)))
+expect_identical(some[], as.list(some))
+expect_identical(some[character()], stats::setNames(list(), character()))
+expect_identical(lapply(some, length), list(a = 1L, b = 2L))
+expect_identical(sapply(some, class), c(a = "character", b = "numeric"))
+expect_true(refuses(some["c"], "not_found"))
+expect_true(refuses(some[1], "invalid_argument"))
+expect_true(refuses(some["b"] <- 1, "unsupported"))
+expect_identical(some$b, c(1, 2))
+
 # Names that cannot be.
 for (bad in list("", NA_character_, 1, c("a", "b"), NULL, strrep("x", 256))) {
   expect_true(refuses(rt[[bad]] <- 1, "invalid_argument"), info = deparse(bad))

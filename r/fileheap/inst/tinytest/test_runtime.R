@@ -48,6 +48,17 @@ small <- new_heap(size_gb = 0.004)
 expect_true(file.size(summary(small)$path) < 2^20)
 expect_true(refuses(create_fmalloc_vector("numeric", 1e6, small), "limit_reached"))
 expect_equal(sum(create_fmalloc_vector("numeric", 1e5, small)), 0)
+expect_error(create_fmalloc_vector("numeric", 1e6, small), "a larger size_gb")
+# A larger one raises the limit once nobody has the heap open; a smaller one changes nothing.
+path <- summary(small)$path
+expect_true(refuses(create_fmalloc_vector("numeric", 1e6, open_fmalloc(path, size_gb = 1)),
+                    "limit_reached"))
+for (size in c(1, 0.001)) {
+  cleanup_fmalloc(small)
+  invisible(gc())
+  small <- open_fmalloc(path, size_gb = size)
+  expect_equal(length(create_fmalloc_vector("numeric", 1e6, small)), 1e6)
+}
 
 # Space of what R has not collected yet is found when the heap is full.
 scratch <- open_fmalloc(new_path(), size_gb = 0.008, mode = "scratch")

@@ -76,11 +76,19 @@ expect_identical(tortured({
   with_transaction(rt, e[5] <- 5)
   c(rt[["a"]][3:5], fmalloc_exists(rt, "c"))
 }), c(5, 4, 5, 0))
+rt[["one"]] <- c(1, 2)
+rt[["two"]] <- rt[["one"]]
+expect_identical(tortured({
+  e <- edit(rt, "two")
+  e[1] <- 3
+  c(rt[["one"]], rt[["two"]])
+}), c(1, 2, 3, 2))
 expect_identical(tortured({
   saveRDS(x, file)
   v <- readRDS(file)
+  root <- sqrt(readRDS(file)[3]^2)
   fmalloc_remove(rt, "b")
-  c(v[3], sqrt(readRDS(file)[3]^2), nrow(list_fmalloc_allocations(rt)) > 2)
+  c(v[3], root, nrow(list_fmalloc_allocations(rt)) > 2)
 }), c(5, 5, 1))
 expect_identical(tortured({
   many <- create_fmalloc_vector("character", 3000, rt)

@@ -148,6 +148,17 @@ rt <- new_heap()
 rt$left <- 1
 expect_silent(try(with_transaction(rt, stop("an error says it by itself")), silent = TRUE))
 
+# Nor does a commit that fails: there its code did run to its end.
+if (nzchar(Sys.which("prlimit"))) {
+  out <- elsewhere(c(
+    "rt <- open_fmalloc(path)", "rt$y <- runif(1e6)", "fmalloc_remove(rt, 'y')", "invisible(gc())",
+    "rt$z <- 1", "fmalloc_sync(rt)", "rt$z <- 2", # its space can be used again
+    "system2('prlimit', c('--pid', Sys.getpid(), '--fsize=3000000'))",
+    "r <- try(with_transaction(rt, { rt$y <- runif(1e6); ended <- TRUE }), silent = TRUE)",
+    "cat(ended, class(attr(r, 'condition'))[1], fmalloc_exists(rt, 'y'), rt$z)"), path = new_path())
+  expect_identical(out, "TRUE fileheap_error_disk_full FALSE 2")
+}
+
 # The runtime of an open transaction stays open; else nobody could end it.
 expect_true(refuses(with_transaction(rt, cleanup_fmalloc(rt)), "in_use"))
 with_transaction(rt, rt$left <- 3)

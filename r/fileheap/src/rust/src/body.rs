@@ -19,6 +19,8 @@ pub const DESTROYED: u32 = 2;
 pub const UNDONE: u32 = 4;
 /// Its elements are on R's heap now, the record knows nothing of it.
 pub const DETACHED: u32 = 16;
+/// Others of this session show its strings, too.
+pub const ACCOMPANIED: u32 = 32;
 /// Freed with its last body.
 pub const TEMPORARY_BODY: u32 = 8;
 
@@ -94,6 +96,10 @@ impl Body {
             self.validity = self.data.wrapping_add(validity as usize);
             self.marks = self.data.wrapping_add(marks as usize);
         }
+        self.take_buffers(buffers);
+    }
+
+    pub fn take_buffers(&mut self, buffers: Vec<Buffer>) {
         self.owned = buffers;
         self.buffers = self.owned.as_ptr();
         self.buffer_count = self.owned.len() as u64;

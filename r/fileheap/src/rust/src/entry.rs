@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use fileheap_core::{Durability, ErrorKind, Wait, WriteTxn};
 
 use crate::body::{Body, MUTABLE, UNDONE};
+use crate::edit::{self, Parted};
 use crate::fault::{Fault, Outcome, Problem, guard};
 use crate::heap::{Before, Open, RHeap, State};
 use crate::{strings, upkeep};
@@ -93,25 +94,21 @@ impl RHeap {
             });
             let done = txn.commit();
             return match done {
-                Ok(_) => Ok(()),
-                Err(error) => self.undone(&mut state, open.before, parted).and(Err(error.into())),
+                Ok(_) => {
+                    state.begun.clear();
+                    Ok(())
+                }
+                Err(error) => self.undone(&mut state, open.before, &parted).and(Err(error.into())),
             };
         }
         txn.abort()?;
-        self.undone(&mut state, open.before, parted)
+        self.undone(&mut state, open.before, &parted)
     }
 
     /// After an abort: what was to be done is to be done again; bodies follow their records, or
     /// die with them.
-    fn undone(&self, state: &mut State, before: Before, parted: Vec<(u64, u64)>) -> Outcome<()> {
-        for (record, buried) in parted {
-            // Who was to be edited goes, who looked on belongs to the record again.
-            for body in state.bodies.remove(&record).into_iter().flatten() {
-                // SAFETY: in the map until now, so not freed.
-                unsafe { (*body.0).kill(UNDONE) };
-            }
-            state.rename_bodies(buried, record);
-        }
+    fn undone(&self, state: &mut State, before: Before, parted: &[Parted]) -> Outcome<()> {
+        edit::rejoin(self, state, parted);
         state.released.extend(before.released);
         state.buried = before.buried;
         state.spares = before.spares;
@@ -125,8 +122,10 @@ impl RHeap {
             })?;
             match found {
                 Some((record, buffers)) if !body.is_dead() || body.revive(&record) => {
-                    // Elsewhere it was edited since: what it shows is its own.
-                    if self.heap.resolve(record.payload_offset) == body.data {
+                    // Elsewhere it was edited since: what it shows is its own. Who stores to a
+                    // record is always where that is.
+                    let is_there = self.heap.resolve(record.payload_offset) == body.data;
+                    if is_there || body.flags & MUTABLE != 0 {
                         body.aim(self, &record, buffers);
                         body.make_stale();
                     }

@@ -58,12 +58,29 @@ impl Problem {
     }
 }
 
+/// What the engine advises by words of its own, and how R says it.
+const IN_R: [(&str, &str); 2] = [
+    ("limit_bytes", "size_gb"),
+    (
+        "only, copy it to a local disk, or insist with allow_network",
+        "only, or copy it to a local disk",
+    ),
+];
+
+/// The engine's text, its advice in R's words. The advice comes last.
+fn text_in_r(error: &Error) -> String {
+    let text = error.to_string();
+    let Some((what, advice)) = text.rsplit_once("; ") else { return text };
+    let advice = IN_R.iter().fold(advice.to_owned(), |it, (from, to)| it.replace(from, to));
+    format!("{what}; {advice}")
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let path = error.path().map(|path| path.to_string_lossy().into_owned());
         Self {
             class: class_of(error.kind()),
-            text: error.to_string(),
+            text: text_in_r(&error),
             path: path.unwrap_or_default(),
             offset: error.file_offset(),
             pid: 0,

@@ -1,5 +1,6 @@
 //! Finding: from a record to a vector that is looked at, taken over, or edited.
 
+use std::ffi::c_char;
 use std::sync::Arc;
 
 use fileheap_core::format::{RecordState, VectorRecord};
@@ -8,7 +9,7 @@ use fileheap_r_layout::*;
 use crate::body::{Body, DETACHED, MUTABLE, is_direct};
 use crate::edit::edit;
 use crate::fault::{Fault, Outcome, answer, calm};
-use crate::heap::{RHeap, State, shared};
+use crate::heap::{RHeap, State, shared, text};
 use crate::strings;
 use crate::vector::{destroyed, payload_bytes};
 
@@ -57,9 +58,11 @@ pub fn is_bound(record: &VectorRecord) -> bool {
 /// The process that may store to the record, if it is another one and lives.
 pub fn owner_elsewhere(heap: &RHeap, record: &VectorRecord) -> Outcome<Option<u32>> {
     let owner = record.extra[0] as u32;
+    if owner == 0 || owner == std::process::id() {
+        return Ok(None);
+    }
     let all = heap.heap.attached()?;
-    let lives = all.iter().any(|process| process.pid == owner);
-    Ok((lives && owner != 0 && owner != std::process::id()).then_some(owner))
+    Ok(all.iter().any(|process| process.pid == owner).then_some(owner))
 }
 
 /// Lets this process store to a record, in the open transaction.
@@ -119,6 +122,53 @@ fn is_home(body: &Body) -> Outcome<bool> {
 pub unsafe extern "C" fn fh_is_home(body: *const Body) -> i32 {
     // SAFETY: the caller's promise.
     calm(|| unsafe { is_home(&*body) }).map_or(0, |found| i32::from(found.unwrap_or(false)))
+}
+
+/// Whether something that is stored may refer to the record of a body: 1 yes; 0 no, since it is not
+/// home, or another process stores to it under its name; 2 no, since vectors of this session do,
+/// which may be for R to collect. Under its own name again the only one that stores to it may.
+fn may_refer(body: &Body, under: Option<&str>) -> Outcome<i32> {
+    if !is_home(body)? {
+        return Ok(0);
+    }
+    if body.pid != std::process::id() {
+        return Ok(1);
+    }
+    // SAFETY: a body holds a count of its heap.
+    let heap = unsafe { shared(body.heap) };
+    let state = heap.lock();
+    let record = live(&heap, &state, body.id)?;
+    if !is_bound(&record) {
+        return Ok(1);
+    }
+    if owner_elsewhere(&heap, &record)?.is_some() {
+        return Ok(0);
+    }
+    let editing = state.editing(body.id);
+    if editing == 0 {
+        return Ok(1);
+    }
+    let alone = editing == 1 && body.flags & MUTABLE != 0 && record.flags < 2 * ONE_REFERENCE;
+    let is_own = heap.look(&state, |catalog, memory| {
+        let Some(name) = under else { return Ok(false) };
+        let Some(root) = catalog.names().lookup(name)? else { return Ok(false) };
+        Ok(root.kind == ROOT_KIND && Cell::read(memory, root.offset)?.primary == body.id)
+    })?;
+    Ok(if is_own && alone { 1 } else { 2 })
+}
+
+/// See `may_refer`; `under` is the name that something is stored under, or null.
+///
+/// # Safety
+/// `body` is live, `under` null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_may_refer(body: *const Body, under: *const c_char) -> i32 {
+    // SAFETY: the caller's promise.
+    let found = calm(|| unsafe {
+        let under = if under.is_null() { None } else { Some(text(under)) };
+        may_refer(&*body, under)
+    });
+    found.map_or(0, |found| found.unwrap_or(0))
 }
 
 /// What a reference read by R may become: 0 a view, 1 a vector whose stores reach the file,

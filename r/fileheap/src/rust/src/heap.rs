@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use fileheap_core::catalog::{CatalogView, Memory};
 use fileheap_core::{Heap, Keeper, WriteTxn};
 use fileheap_r_layout::{PERSISTENT, SCRATCH};
 
-use crate::body::{Body, BodyPointer, MUTABLE, TEMPORARY_BODY};
+use crate::body::{ACCOMPANIED, Body, BodyPointer, MUTABLE, TEMPORARY_BODY};
+use crate::edit::Parted;
 use crate::fault::{Fault, Outcome, Problem, calm, guard};
 use crate::spares::Spares;
 
@@ -17,7 +20,14 @@ pub struct RHeap {
     pub heap: Heap,
     pub mode: u32,
     pub pid: u32,
+    /// What the file is to the system.
+    pub place: Option<(u64, u64)>,
     pub state: Mutex<State>,
+}
+
+/// The device and number of the file at a path.
+pub fn place_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }
 
 /// What changes.
@@ -32,8 +42,10 @@ pub struct State {
     /// Extents made ahead.
     pub spares: Spares,
     pub keeper: Option<Keeper>,
-    /// Records and what became of their old payloads, edited in the open transaction.
-    pub parted: Vec<(u64, u64)>,
+    /// Records that were given new elements in the open transaction, in order.
+    pub parted: Vec<Parted>,
+    /// The vectors that `edit` gave in it.
+    pub begun: Vec<BodyPointer>,
     /// Bytes freed by the open transaction.
     pub freed_bytes: u64,
 }
@@ -71,21 +83,41 @@ impl State {
             .ok_or_else(|| Problem::new("internal", "no transaction is open"))
     }
 
-    /// Whether a vector of this session stores to the record.
-    pub fn is_edited(&self, id: u64) -> bool {
-        let all = self.bodies.get(&id);
+    /// How many vectors of this session store to the record.
+    pub fn editing(&self, id: u64) -> usize {
+        let all = self.bodies.get(&id).into_iter().flatten();
         // SAFETY: bodies are taken out of the map before they are freed.
-        all.is_some_and(|all| all.iter().any(|body| unsafe { (*body.0).flags & MUTABLE != 0 }))
+        all.filter(|body| unsafe { (*body.0).flags & MUTABLE != 0 }).count()
     }
 
-    /// Makes bodies of a record bodies of another one.
-    pub fn rename_bodies(&mut self, from: u64, to: u64) {
+    /// Whether a vector of this session stores to the record.
+    pub fn is_edited(&self, id: u64) -> bool {
+        self.editing(id) > 0
+    }
+
+    /// How many vectors of this session show the record. Those of an older life of it are dead.
+    pub fn showing(&self, id: u64) -> usize {
+        let all = self.bodies.get(&id).into_iter().flatten();
+        // SAFETY: bodies are taken out of the map before they are freed.
+        all.filter(|body| unsafe { !(*body.0).is_dead() }).count()
+    }
+
+    /// Whether a vector of this session shows the record as a value.
+    pub fn is_looked_at(&self, id: u64) -> bool {
+        self.showing(id) > self.editing(id) // those that store to it are not dead
+    }
+
+    /// Makes those bodies of a record bodies of another one.
+    pub fn rename_bodies(&mut self, from: u64, to: u64, which: impl Fn(&Body) -> bool) {
         let Some(bodies) = self.bodies.remove(&from) else { return };
-        for body in &bodies {
-            // SAFETY: in the map, so not freed.
-            unsafe { (*body.0).id = to };
+        for pointer in bodies {
+            // SAFETY: in the map until now, so not freed.
+            let body = unsafe { &mut *pointer.0 };
+            if which(body) {
+                body.id = to;
+            }
+            self.bodies.entry(body.id).or_default().push(pointer);
         }
-        self.bodies.entry(to).or_default().extend(bodies);
     }
 
     /// Every live body.
@@ -126,13 +158,21 @@ impl RHeap {
     pub fn add_body(&self, state: &mut State, body: *mut Body) {
         // SAFETY: made by the caller just now.
         let id = unsafe { (*body).id };
-        state.bodies.entry(id).or_default().push(BodyPointer(body));
+        let all = state.bodies.entry(id).or_default();
+        all.push(BodyPointer(body));
+        if all.len() > 1 {
+            for body in all {
+                // SAFETY: in the map, so not freed.
+                unsafe { (*body.0).flags |= ACCOMPANIED };
+            }
+        }
     }
 
     /// A body that R collected.
     pub fn forget_body(&self, body: &Body) {
         let mut state = self.lock();
         let gone = BodyPointer(std::ptr::from_ref(body).cast_mut());
+        state.begun.retain(|known| *known != gone);
         let Some(all) = state.bodies.get_mut(&body.id) else { return };
         all.retain(|known| *known != gone);
         let was_last = all.is_empty();

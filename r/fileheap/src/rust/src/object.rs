@@ -16,13 +16,11 @@ pub fn keep(
     children: &[u64],
     blob: &[u8],
 ) -> Outcome<(u64, u64)> {
-    let mut children = children.to_vec();
-    children.sort_unstable();
-    children.dedup();
-    for &child in &children {
+    // One that is in the object twice is referred to twice: whoever edits one of both is to know.
+    for &child in children {
         vector::refer(heap, state, child)?;
     }
-    Ok(keep_cell(state.txn()?, primary, &children, blob)?)
+    Ok(keep_cell(state.txn()?, primary, children, blob)?)
 }
 
 /// Frees an object's cell, and buries the vectors that nothing else refers to.

@@ -11,7 +11,7 @@ use fileheap_r_layout::{PERSISTENT, SCRATCH};
 
 use crate::face::stored_mode;
 use crate::fault::{Fault, Outcome, Problem, answer, calm, guard};
-use crate::heap::{RHeap, heaps, text};
+use crate::heap::{RHeap, heaps, place_of, text};
 use crate::upkeep;
 
 fn mode_name(mode: u32) -> &'static str {
@@ -101,7 +101,8 @@ fn open_existing(path: &Path) -> Outcome<Arc<RHeap>> {
 }
 
 fn attach(heap: Heap, mode: u32) -> Arc<RHeap> {
-    Arc::new(RHeap { heap, mode, pid: std::process::id(), state: Mutex::default() })
+    let place = place_of(heap.path());
+    Arc::new(RHeap { heap, mode, pid: std::process::id(), place, state: Mutex::default() })
 }
 
 fn finish(opened: Arc<RHeap>, is_new: bool) -> Outcome<Arc<RHeap>> {

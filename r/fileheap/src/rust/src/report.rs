@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use fileheap_core::format::VectorRecord;
 
 use crate::fault::{Fault, Outcome, answer, guard};
-use crate::heap::{RHeap, shared};
+use crate::heap::{RHeap, place_of, shared};
 
 /// Figures of a heap; C declares the same struct.
 #[repr(C)]
@@ -124,24 +124,27 @@ pub unsafe extern "C" fn fh_mode(heap: *const RHeap) -> u32 {
     unsafe { (*heap).mode }
 }
 
-/// The heap's identity.
+/// The heap's identity; zeros for null, the heap of what is lost.
 ///
 /// # Safety
-/// As `shared`; `to` are 16 bytes.
+/// Null or as `shared`; `to` are 16 bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fh_uuid(heap: *const RHeap, to: *mut u8) {
     // SAFETY: the caller's promise.
-    unsafe { to.cast::<[u8; 16]>().write((*heap).heap.uuid()) };
+    unsafe { to.cast::<[u8; 16]>().write(heap.as_ref().map_or([0; 16], |it| it.heap.uuid())) };
 }
 
-/// The file of a heap.
+/// The file of a heap; "" for null.
 ///
 /// # Safety
-/// As `shared`; `to` has `room` bytes, more than none.
+/// Null or as `shared`; `to` has `room` bytes, more than none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fh_path(heap: *const RHeap, to: *mut c_char, room: u64) {
     // SAFETY: the caller's promise.
-    unsafe { put_text(&(*heap).heap.path().to_string_lossy(), to, room) };
+    unsafe {
+        let path = heap.as_ref().map(|it| it.heap.path().to_string_lossy());
+        put_text(path.as_deref().unwrap_or(""), to, room);
+    }
 }
 
 /// Up to `room` records above `after`.
@@ -191,4 +194,15 @@ pub unsafe extern "C" fn fh_check(
             Ok(())
         })
     }
+}
+
+/// Whether the heap's file is where it was when it was opened.
+///
+/// # Safety
+/// As `shared`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_is_in_place(heap: *const RHeap) -> i32 {
+    // SAFETY: the caller's promise.
+    let heap = unsafe { &*heap };
+    i32::from(heap.place.is_some() && heap.place == place_of(heap.heap.path()))
 }

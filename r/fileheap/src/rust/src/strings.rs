@@ -10,7 +10,7 @@ use fileheap_r_layout::{
 };
 
 use crate::body::{Body, MUTABLE, is_direct};
-use crate::fault::{Fault, Outcome, Problem, guard};
+use crate::fault::{Fault, Outcome, Problem, calm, guard};
 use crate::heap::{RHeap, State, shared};
 
 /// Buffers double from the first to the second size.
@@ -180,6 +180,57 @@ unsafe fn set_valid(body: &Body, at: usize, valid: bool) {
 pub unsafe extern "C" fn fh_string_set_na(body: *mut Body, index: i64) {
     // SAFETY: the caller's promise.
     unsafe { set_valid(&*body, index as usize, false) };
+}
+
+/// Tells the other vectors of this session that show a body's strings that some have changed.
+fn tell_others(state: &mut State, body: &Body) {
+    for other in state.bodies.get(&body.id).into_iter().flatten() {
+        // SAFETY: in the map, so not freed; `body` is left out.
+        let other = unsafe { &mut *other.0 };
+        if !std::ptr::eq(other, body) && other.data == body.data && !other.is_dead() {
+            other.take_buffers(body.buffers().to_vec());
+            other.make_stale();
+        }
+    }
+}
+
+/// After a store to a body that others of this session show, too.
+///
+/// # Safety
+/// `body` is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_string_changed(body: *const Body) {
+    // SAFETY: the caller's promise.
+    let _ = calm(|| unsafe {
+        let heap = shared((*body).heap);
+        tell_others(&mut heap.lock(), &*body);
+    });
+}
+
+/// The buffers as they are by now: who stores to the strings may have added some. Whether it did.
+///
+/// # Safety
+/// `body` is live.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fh_string_look_again(body: *mut Body) -> i32 {
+    // SAFETY: the caller's promise.
+    let found = calm(|| unsafe {
+        let (heap, body) = (shared((*body).heap), &mut *body);
+        let state = heap.lock();
+        let found = heap.look(&state, |catalog, memory| {
+            let record = catalog.records().get(body.id)?;
+            let record = record.filter(|it| heap.heap.resolve(it.payload_offset) == body.data);
+            record.map(|record| buffers(&heap, memory, &record)).transpose()
+        });
+        match found {
+            Ok(Some(list)) if list.len() > body.buffers().len() => {
+                body.take_buffers(list);
+                1
+            }
+            _ => 0,
+        }
+    });
+    found.unwrap_or(0)
 }
 
 /// Makes room for strings of `bytes` bytes. A transaction is entered.

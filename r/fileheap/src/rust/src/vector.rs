@@ -124,7 +124,7 @@ fn destroy(heap: &RHeap, id: u64, even_if_used: bool) -> Outcome<()> {
             Some("it is bound to a name; remove the name")
         } else if owner_elsewhere(heap, &record)?.is_some() {
             Some("another process stores to it")
-        } else if state.bodies.get(&id).is_some_and(|all| all.len() > 1) {
+        } else if state.showing(id) > 1 {
             Some("other vectors of this session look at it")
         } else {
             None
@@ -136,7 +136,10 @@ fn destroy(heap: &RHeap, id: u64, even_if_used: bool) -> Outcome<()> {
     }
     for body in state.bodies.get(&id).into_iter().flatten() {
         // SAFETY: in the map, so not freed.
-        unsafe { (*body.0).kill(crate::body::DESTROYED) };
+        let body = unsafe { &mut *body.0 };
+        if !body.is_dead() {
+            body.kill(crate::body::DESTROYED);
+        }
     }
     let record = state.txn()?.catalog().records().update(id, |it| it.flags |= UNWANTED)?;
     upkeep::bury(heap, &mut state, record.id)
