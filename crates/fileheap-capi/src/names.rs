@@ -75,8 +75,22 @@ fn change<R>(
     heap: *mut fheap,
     work: impl FnOnce(&mut Names<'_, WriteTxn>) -> Result<R>,
 ) -> Result<R> {
+    change_to(heap, 0, work)
+}
+
+/// The same where a name is to stand for what lies at an offset, which must be allocated, or 0.
+fn change_to<R>(
+    heap: *mut fheap,
+    offset: u64,
+    work: impl FnOnce(&mut Names<'_, WriteTxn>) -> Result<R>,
+) -> Result<R> {
     let state = table::state(heap as usize)?;
-    let done = state.alone(|txn| work(&mut txn.inner.catalog().names()));
+    let done = state.alone(|txn| {
+        if offset != 0 {
+            txn.inner.usable_bytes(offset)?;
+        }
+        work(&mut txn.inner.catalog().names())
+    });
     done.map_err(|error| error.at(state.heap.path()))
 }
 
@@ -86,7 +100,7 @@ pub fn missing(state: &State, text: String) -> Error {
 }
 
 /// Gives a root a name that is not in use (FHEAP_ALREADY_EXISTS otherwise): 1 to 255 bytes of
-/// UTF-8. In the open write transaction.
+/// UTF-8. In the open write transaction. FHEAP_BAD_POINTER if nothing is allocated at its offset.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_bind(
     heap: *mut fheap,
@@ -95,7 +109,7 @@ pub extern "C" fn fheap_bind(
 ) -> fheap_status {
     status(|| {
         let (name, root) = (arguments::name(name)?, taken(root)?);
-        change(heap, |names| names.bind(name, root))
+        change_to(heap, root.offset, |names| names.bind(name, root))
     })
 }
 
@@ -109,7 +123,7 @@ pub extern "C" fn fheap_rebind(
 ) -> fheap_status {
     status(|| {
         let (name, root) = (arguments::name(name)?, taken(root)?);
-        answer(old, change(heap, |names| names.rebind(name, root))?)
+        answer(old, change_to(heap, root.offset, |names| names.rebind(name, root))?)
     })
 }
 

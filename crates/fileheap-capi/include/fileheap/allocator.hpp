@@ -16,14 +16,12 @@
 #include "construct.hpp"
 #include "error.hpp"
 #include "offset_ptr.hpp"
+#include "stored.hpp"
 
 namespace fileheap {
 
-/// Whether a T holds addresses, so that it is of use only where it was made. The nodes of
-/// libstdc++'s map, set, list and unordered containers do (before GCC 15 or 16); libc++'s hold
-/// whatever pointers their allocator has. Specialise it for types of your own.
-template <class T> struct holds_addresses : std::is_pointer<T> {};
-
+// The nodes of libstdc++'s map, set, list and unordered containers hold addresses (before GCC 15 or
+// 16); libc++'s hold whatever pointers their allocator has.
 #if defined(_GLIBCXX_DEBUG)
 #error "containers of libstdc++'s debug mode hold the addresses of their iterators"
 #elif defined(__GLIBCXX__)
@@ -73,6 +71,7 @@ public:
     }
 
     pointer allocate(size_type count) {
+        static_assert(std::is_same_v<detail::stored_t<T>, T>);
         if (count > static_cast<size_type>(-1) / 2 / sizeof(T)) throw std::bad_array_new_length();
         const std::uint32_t flags = holds_addresses<T>::value ? FHEAP_HOLDS_ADDRESSES : 0;
         constexpr std::size_t align = alignof(T) > 16 ? alignof(T) : 16;
@@ -84,9 +83,9 @@ public:
         fheap_free_near(static_cast<void *>(std::addressof(*memory)));
     }
 
-    /// Elements that allocate do so here too.
+    /// Elements that allocate do so here too. Whatever is constructed comes by here to be judged.
     template <class U, class... Arguments,
-              std::enable_if_t<detail::takes<U, allocator>::value, int> = 0>
+              std::enable_if_t<detail::takes<detail::stored_t<U>, allocator>::value, int> = 0>
     void construct(U *at, Arguments &&...arguments) {
         detail::build(at, *this, std::forward<Arguments>(arguments)...);
     }

@@ -53,6 +53,9 @@ static void undo_and_sync(void) {
     EXPECT(fheap_last_status() == FHEAP_BAD_POINTER);
     ffree(&block);
     ffree(NULL);
+    block = frealloc(NULL, 0); /* as glibc does it */
+    EXPECT(block != NULL && frealloc(block, 0) == NULL);
+    EXPECT(frealloc(block, 10) == NULL && fheap_last_status() == FHEAP_BAD_POINTER);
     char *zeros = fcalloc(10, 10);
     EXPECT(zeros != NULL && zeros[99] == 0);
     EXPECT(fcalloc(SIZE_MAX, 2) == NULL && fmalloc(SIZE_MAX) == NULL);
