@@ -31,7 +31,7 @@ pub struct fheap_root {
     pub fingerprint: u64,
     /// Where it lies; fheap_resolve makes it an address. Must be allocated, or 0.
     pub offset: u64,
-    /// Its length.
+    /// Its length, no more than is allocated there.
     pub bytes: u64,
 }
 
@@ -71,24 +71,25 @@ pub fn view<R>(state: &State, read: impl Fn(CatalogView<'_>) -> Result<R>) -> Re
     read(state.heap.begin_read()?.catalog())
 }
 
-fn change<R>(
-    heap: *mut fheap,
-    work: impl FnOnce(&mut Names<'_, WriteTxn>) -> Result<R>,
-) -> Result<R> {
-    change_to(heap, 0, work)
+/// What a name is to stand for must be a whole allocation, or its beginning: so the checker says.
+fn is_there(txn: &WriteTxn, root: &Root) -> Result<()> {
+    let usable = if root.offset == 0 { u64::MAX } else { txn.usable_bytes(root.offset)? };
+    if root.bytes <= usable {
+        return Ok(());
+    }
+    let text = format!("the root has {} bytes, of {usable} that are allocated there", root.bytes);
+    Err(Error::new(ErrorKind::BadPointer, text).offset(root.offset))
 }
 
-/// The same where a name is to stand for what lies at an offset, which must be allocated, or 0.
-fn change_to<R>(
+/// Changes names; `root`, if any, is what one is to stand for from then on.
+fn change<R>(
     heap: *mut fheap,
-    offset: u64,
+    root: Option<&Root>,
     work: impl FnOnce(&mut Names<'_, WriteTxn>) -> Result<R>,
 ) -> Result<R> {
     let state = table::state(heap as usize)?;
     let done = state.alone(|txn| {
-        if offset != 0 {
-            txn.inner.usable_bytes(offset)?;
-        }
+        root.map_or(Ok(()), |root| is_there(&txn.inner, root))?;
         work(&mut txn.inner.catalog().names())
     });
     done.map_err(|error| error.at(state.heap.path()))
@@ -100,7 +101,8 @@ pub fn missing(state: &State, text: String) -> Error {
 }
 
 /// Gives a root a name that is not in use (FHEAP_ALREADY_EXISTS otherwise): 1 to 255 bytes of
-/// UTF-8. In the open write transaction. FHEAP_BAD_POINTER if nothing is allocated at its offset.
+/// UTF-8. In the open write transaction. FHEAP_BAD_POINTER if so many bytes are not allocated at
+/// its offset.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_bind(
     heap: *mut fheap,
@@ -109,7 +111,7 @@ pub extern "C" fn fheap_bind(
 ) -> fheap_status {
     status(|| {
         let (name, root) = (arguments::name(name)?, taken(root)?);
-        change_to(heap, root.offset, |names| names.bind(name, root))
+        change(heap, Some(&root), |names| names.bind(name, root))
     })
 }
 
@@ -123,7 +125,7 @@ pub extern "C" fn fheap_rebind(
 ) -> fheap_status {
     status(|| {
         let (name, root) = (arguments::name(name)?, taken(root)?);
-        answer(old, change_to(heap, root.offset, |names| names.rebind(name, root))?)
+        answer(old, change(heap, Some(&root), |names| names.rebind(name, root))?)
     })
 }
 
@@ -136,7 +138,7 @@ pub extern "C" fn fheap_rename(
 ) -> fheap_status {
     status(|| {
         let (old, new) = (arguments::name(old)?, arguments::name(new)?);
-        change(heap, |names| names.rename(old, new))
+        change(heap, None, |names| names.rename(old, new))
     })
 }
 
@@ -149,7 +151,7 @@ pub extern "C" fn fheap_unbind(
 ) -> fheap_status {
     status(|| {
         let name = arguments::name(name)?;
-        answer(old, change(heap, |names| names.unbind(name))?)
+        answer(old, change(heap, None, |names| names.unbind(name))?)
     })
 }
 

@@ -219,7 +219,7 @@ fn under_address_sanitizer() {
     for source in ["basics", "misuse", "stress", "ending", "fmalloc"] {
         run(&SANITIZED_C.build(&format!("tests/c/{source}.c")), &[]);
     }
-    for source in ["pointers", "containers", "objects", "between", "fm_ptr"] {
+    for source in ["pointers", "containers", "objects", "between", "fm_ptr", "stored"] {
         run(&SANITIZED_CPP.build(&format!("tests/cpp/{source}.cpp")), &[]);
     }
 }

@@ -83,7 +83,7 @@ T *make(fheap *heap, const char *name, std::size_t count, Arguments &&...argumen
     T *const first = static_cast<T *>(memory);
     std::size_t made = 0;
     try {
-        if (holds_addresses<T>::value) check(fheap_hold_addresses(memory));
+        if (binds<T>::value) check(fheap_hold_addresses(memory));
         const allocator<T> here(fheap_base(heap));
         for (; made < count; ++made) {
             // Each element of an array gets copies.

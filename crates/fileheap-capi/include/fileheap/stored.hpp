@@ -33,6 +33,17 @@ template <class T> struct trusted : std::false_type {};
 
 namespace detail {
 
+/// Whether a T, or a part of it, holds addresses, and binds its heap to one.
+template <class T> struct binds : holds_addresses<T> {};
+template <class... All>
+struct any_binds : std::disjunction<binds<std::remove_cv_t<All>>...> {};
+template <class T, std::size_t N> struct binds<T[N]> : any_binds<T> {};
+template <class T, std::size_t N> struct binds<std::array<T, N>> : any_binds<T> {};
+template <class T> struct binds<std::optional<T>> : any_binds<T> {};
+template <class F, class S> struct binds<std::pair<F, S>> : any_binds<F, S> {};
+template <class... All> struct binds<std::tuple<All...>> : any_binds<All...> {};
+template <class... All> struct binds<std::variant<All...>> : any_binds<All...> {};
+
 /// What speaks against a type; never: no type has it.
 enum class fault { none, memory, address, code, never };
 
@@ -168,8 +179,8 @@ template <class T> struct stored {
                   "nothing: give it fileheap::allocator, or own what it points at by "
                   "fileheap::offset_ptr (docs/C.md, \"Containers\")");
     static_assert(fault_of<T> != fault::address,
-                  "this type holds an address that says nothing to the next program: keep a copy "
-                  "of what lies there, or a fileheap::offset_ptr to it (docs/C.md, \"Containers\")");
+                  "this type holds an address that says nothing to the next program: keep a copy of "
+                  "what lies there, or a fileheap::offset_ptr to it (docs/C.md, \"Containers\")");
     static_assert(fault_of<T> != fault::code,
                   "this type holds the address of code, which lies elsewhere in the next program: "
                   "keep a number that says which is meant (docs/C.md, \"Containers\")");

@@ -74,6 +74,9 @@ static void roots(const char *block) {
     }
     FAILS(FHEAP_NOT_FOUND, fheap_lookup(heap, "dangling", NULL));
     root.offset = offset;
+    root.bytes = fheap_usable_bytes(heap, block) + 1;
+    FAILS(FHEAP_BAD_POINTER, fheap_bind(heap, "dangling", &root));
+    root.bytes -= 1;
     OK(fheap_bind(heap, "here", &root));
     OK(fheap_unbind(heap, "here", NULL));
     OK(fheap_rebind(heap, "nowhere", &root, NULL));

@@ -1,4 +1,4 @@
-// What is put into a heap here compiles or does not: the test says what, and which message it wants.
+// What is put into a heap here compiles or does not: the test says what, and for which message.
 
 #include <deque>
 #include <forward_list>

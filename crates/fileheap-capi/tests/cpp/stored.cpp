@@ -1,9 +1,11 @@
-// Which types may be put into a heap, and which of them are refused for which reason.
+// Which types may be put into a heap, which are refused for which reason, and which bind the heap
+// to its address.
 
 #include <any>
 #include <array>
 #include <atomic>
 #include <deque>
+#include <forward_list>
 #include <functional>
 #include <list>
 #include <map>
@@ -16,6 +18,8 @@
 #include <stack>
 #include <string>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 #if __has_include(<memory_resource>)
@@ -123,32 +127,38 @@ struct recursive {
     std::map<int, recursive, std::less<>, in_file<std::pair<const int, recursive>>> more;
 };
 
+struct refers {
+    long *to;
+};
+
 struct judged_by_hand : virtually {};
 
 } // namespace
 
 template <class T> struct fileheap::holds_addresses<declared<T>> : std::true_type {};
+template <> struct fileheap::holds_addresses<refers> : std::true_type {};
 template <> struct fileheap::trusted<judged_by_hand> : std::true_type {};
 
 namespace {
 
 template <class... All> constexpr bool are(fault one) { return ((fault_of<All> == one) && ...); }
 
-static_assert(are<int, char[7], double *, const long, void *, int odd::*, in_scope, odd, std::less<>>(
+static_assert(are<int, char[7], double *, const long, void *, int odd::*, in_scope, odd>(
     fault::none));
-static_assert(are<text, texts, std::deque<text, in_file<text>>, const texts, texts[3],
+static_assert(are<text, const texts, texts[3], std::deque<text, in_file<text>>,
                   std::map<int, text, std::less<>, in_file<std::pair<const int, text>>>,
                   std::basic_string<char, std::char_traits<char>, scoped>>(fault::none));
-static_assert(are<std::pair<text, int>, std::tuple<>, std::tuple<text, long *>, std::array<text, 2>,
-                  std::optional<text>, std::variant<int, text>,
+static_assert(are<std::pair<text, int>, std::tuple<>, std::tuple<text, long *>,
+                  std::array<text, 2>, std::optional<text>, std::variant<int, text>,
                   std::stack<int, std::vector<int, in_file<int>>>>(fault::none));
 static_assert(are<std::unique_ptr<long, in_heap>, declared<int>, judged_by_hand,
-                  good_members, recursive, fixed, with_taker, fileheap::offset_ptr<std::string>, std::pair<int, judged_by_hand>>(fault::none));
+                  std::pair<int, judged_by_hand>, fileheap::offset_ptr<std::string>>(fault::none));
+static_assert(are<good_members, recursive, fixed, with_taker, refers>(fault::none));
 
-static_assert(are<std::string, const std::string, std::vector<int>, std::vector<text>, std::set<int>,
-                  std::map<int, int>, std::deque<int>, std::list<int>, std::stack<int>,
-                  std::priority_queue<int>, std::vector<bool>, std::vector<int, elsewhere<int>>>(
-    fault::memory));
+static_assert(are<std::string, const std::string, std::vector<int>, std::vector<text>,
+                  std::set<int>, std::map<int, int>, std::deque<int>, std::list<int>,
+                  std::stack<int>, std::priority_queue<int>, std::vector<bool>,
+                  std::vector<int, elsewhere<int>>>(fault::memory));
 #ifdef __cpp_lib_memory_resource
 static_assert(fault_of<std::pmr::string> == fault::memory);
 #endif
@@ -160,10 +170,64 @@ static_assert(are<std::unique_ptr<int>, std::unique_ptr<int[]>, std::unique_ptr<
                   std::shared_ptr<int>, std::weak_ptr<int>>(fault::memory));
 static_assert(are<name_first, name_last, name_inside, name_in_base, std::pair<int, name_last>>(
     fault::memory));
-static_assert(are<int &, views, std::string_view, std::reference_wrapper<int>, std::pair<int, int &>,
-                  std::initializer_list<int>>(fault::address));
-static_assert(are<void (*)(), int (odd::*)(), std::function<void()>, std::any, callback, virtually, std::ostringstream,
-                  std::pair<int, virtually>>(fault::code));
+static_assert(are<int &, views, std::string_view, std::reference_wrapper<int>,
+                  std::pair<int, int &>, std::initializer_list<int>>(fault::address));
+static_assert(are<void (*)(), int (odd::*)(), std::function<void()>, std::any, callback, virtually,
+                  std::ostringstream, std::pair<int, virtually>>(fault::code));
+
+// Whether a heap is bound to its address by a T, into which something is put.
+template <class T, class Put> bool binds(const fileheap::heap &heap, Put put) {
+    auto txn = heap.begin();
+    put(*heap.construct<T>("bound")());
+    return fheap_lookup(heap.handle(), "fileheap.addresses", nullptr) == FHEAP_OK;
+}
+
+template <class K, class V>
+using hashed = std::unordered_map<K, V, std::hash<K>, std::equal_to<>,
+                                  in_file<std::pair<const K, V>>>;
+template <class K, class V>
+using ordered = std::map<K, V, std::less<>, in_file<std::pair<const K, V>>>;
+template <class T>
+using distinct = std::unordered_set<T, std::hash<T>, std::equal_to<>, in_file<T>>;
+
+// A plain pointer binds it, wherever the element keeps it and whatever the node does.
+void pointers(const fileheap::heap &heap) {
+    static long here[50];
+    const auto back = [](auto &all) { all.emplace_back(); };
+    const auto front = [](auto &all) { all.emplace_front(); };
+    const auto inserts = [](auto &all) {
+        for (long i = 0; i < 50; ++i) all.insert(here + i);
+        EXPECT(all.size() == 50 && all.count(here + 17) == 1 && all.erase(here + 0) == 1);
+    };
+    const auto maps = [](auto &all) {
+        for (int i = 0; i < 50; ++i) all[i] = {here + i};
+        EXPECT(all.size() == 50 && all.count(17) == 1 && all.erase(0) == 1);
+    };
+    const auto nothing = [](auto &) {};
+    using pair = std::pair<int, long *>;
+    EXPECT((binds<std::vector<long *, in_file<long *>>>(heap, back)));
+    EXPECT((binds<std::vector<pair, in_file<pair>>>(heap, back)));
+    EXPECT((binds<std::list<long *, in_file<long *>>>(heap, back)));
+    EXPECT((binds<std::list<pair, in_file<pair>>>(heap, back)));
+    EXPECT((binds<std::list<refers, in_file<refers>>>(heap, back)));
+    EXPECT((binds<std::forward_list<pair, in_file<pair>>>(heap, front)));
+    EXPECT((binds<std::set<long *, std::less<>, in_file<long *>>>(heap, inserts)));
+    EXPECT((binds<distinct<long *>>(heap, inserts)));
+    EXPECT((binds<ordered<int, long *>>(heap, maps) && binds<ordered<int, refers>>(heap, maps)));
+    EXPECT((binds<hashed<int, long *>>(heap, maps) && binds<hashed<int, refers>>(heap, maps)));
+    EXPECT((binds<pair>(heap, nothing)));
+    EXPECT((binds<std::array<std::optional<refers>, 2>>(heap, nothing)));
+    using number = std::pair<int, long>;
+    using offset = fileheap::offset_ptr<long>;
+    EXPECT((!binds<std::vector<number, in_file<number>>>(heap, back)));
+    EXPECT((!binds<std::vector<offset, in_file<offset>>>(heap, back)));
+    EXPECT((!binds<std::pair<int, offset>>(heap, nothing) && !binds<long>(heap, nothing)));
+#ifdef _LIBCPP_VERSION
+    EXPECT((!binds<std::list<number, in_file<number>>>(heap, back)));
+    EXPECT((!binds<ordered<int, number>>(heap, [](auto &all) { all[7].second = 7; })));
+    EXPECT((binds<std::list<char, in_file<char>>>(heap, back)));
+#endif
+}
 
 // What the deleter of a unique_ptr finds by itself.
 void owned(const fileheap::heap &heap) {
@@ -186,6 +250,7 @@ void owned(const fileheap::heap &heap) {
 int main(int count, char **arguments) {
     EXPECT(count == 2);
     fileheap::heap heap(std::string(arguments[1]) + "/stored.heap", small_heap());
+    pointers(heap);
     owned(heap);
     return 0;
 }
