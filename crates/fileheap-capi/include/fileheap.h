@@ -182,7 +182,7 @@ typedef struct {
     uint64_t fingerprint;
     // Where it lies; fheap_resolve makes it an address. Must be allocated, or 0.
     uint64_t offset;
-    // Its length.
+    // Its length, no more than is allocated there.
     uint64_t bytes;
 } fheap_root;
 
@@ -387,7 +387,7 @@ void *fheap_alloc_aligned(fheap *heap, size_t align, size_t bytes);
 void *fheap_calloc(fheap *heap, size_t count, size_t bytes);
 
 // Makes an allocation longer or shorter; it may move (aligned to 16 then). NULL `address`
-// allocates. On failure NULL, and the allocation is as it was.
+// allocates; with 0 bytes it stays an allocation. On failure NULL, and it is as it was.
 void *fheap_realloc(fheap *heap, void *address, size_t bytes);
 
 // Frees an allocation; NULL is nothing to free. FHEAP_BAD_POINTER for what is none.
@@ -437,7 +437,8 @@ fheap_status fheap_free_near(void *address);
 fheap_status fheap_hold_addresses(const void *near);
 
 // Gives a root a name that is not in use (FHEAP_ALREADY_EXISTS otherwise): 1 to 255 bytes of
-// UTF-8. In the open write transaction.
+// UTF-8. In the open write transaction. FHEAP_BAD_POINTER if so many bytes are not allocated at
+// its offset.
 fheap_status fheap_bind(fheap *heap, const char *name, const fheap_root *root);
 
 // Lets a bound name stand for another root. `old`, if wanted, gets what it stood for.

@@ -65,7 +65,8 @@ void *fmalloc(size_t bytes);
 // The same for `count` things of `bytes` bytes, all zero.
 void *fcalloc(size_t count, size_t bytes);
 
-// Makes an allocation longer or shorter, in whichever file it lies; it may move.
+// Makes an allocation longer or shorter, in whichever file it lies; it may move. Like glibc's
+// realloc it allocates if `address` is NULL, and frees, returning NULL, if `bytes` is 0.
 void *frealloc(void *address, size_t bytes);
 
 // Frees an allocation, in whichever file it lies. What is none is left alone, and

@@ -82,7 +82,7 @@ pub extern "C" fn fheap_calloc(heap: *mut fheap, count: usize, bytes: usize) -> 
 }
 
 /// Makes an allocation longer or shorter; it may move (aligned to 16 then). NULL `address`
-/// allocates. On failure NULL, and the allocation is as it was.
+/// allocates; with 0 bytes it stays an allocation. On failure NULL, and it is as it was.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_realloc(
     heap: *mut fheap,

@@ -292,7 +292,8 @@ pub extern "C" fn fcalloc(count: usize, bytes: usize) -> *mut c_void {
     value(null_mut(), || alloc::calloc(target(count.saturating_mul(bytes))?, count, bytes))
 }
 
-/// Makes an allocation longer or shorter, in whichever file it lies; it may move.
+/// Makes an allocation longer or shorter, in whichever file it lies; it may move. Like glibc's
+/// realloc it allocates if `address` is NULL, and frees, returning NULL, if `bytes` is 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn frealloc(address: *mut c_void, bytes: usize) -> *mut c_void {
     value(null_mut(), || {
@@ -300,6 +301,9 @@ pub extern "C" fn frealloc(address: *mut c_void, bytes: usize) -> *mut c_void {
             return alloc::alloc(target(bytes)?, bytes, alloc::ALIGN);
         }
         let heap = table::around(address as usize)?.handle;
+        if bytes == 0 {
+            return alloc::free(heap, address).map(|()| null_mut());
+        }
         count(heap, bytes)?;
         alloc::realloc(heap, address, bytes)
     })

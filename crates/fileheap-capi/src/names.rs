@@ -31,7 +31,7 @@ pub struct fheap_root {
     pub fingerprint: u64,
     /// Where it lies; fheap_resolve makes it an address. Must be allocated, or 0.
     pub offset: u64,
-    /// Its length.
+    /// Its length, no more than is allocated there.
     pub bytes: u64,
 }
 
@@ -71,12 +71,27 @@ pub fn view<R>(state: &State, read: impl Fn(CatalogView<'_>) -> Result<R>) -> Re
     read(state.heap.begin_read()?.catalog())
 }
 
+/// What a name is to stand for must be a whole allocation, or its beginning: so the checker says.
+fn is_there(txn: &WriteTxn, root: &Root) -> Result<()> {
+    let usable = if root.offset == 0 { u64::MAX } else { txn.usable_bytes(root.offset)? };
+    if root.bytes <= usable {
+        return Ok(());
+    }
+    let text = format!("the root has {} bytes, of {usable} that are allocated there", root.bytes);
+    Err(Error::new(ErrorKind::BadPointer, text).offset(root.offset))
+}
+
+/// Changes names; `root`, if any, is what one is to stand for from then on.
 fn change<R>(
     heap: *mut fheap,
+    root: Option<&Root>,
     work: impl FnOnce(&mut Names<'_, WriteTxn>) -> Result<R>,
 ) -> Result<R> {
     let state = table::state(heap as usize)?;
-    let done = state.alone(|txn| work(&mut txn.inner.catalog().names()));
+    let done = state.alone(|txn| {
+        root.map_or(Ok(()), |root| is_there(&txn.inner, root))?;
+        work(&mut txn.inner.catalog().names())
+    });
     done.map_err(|error| error.at(state.heap.path()))
 }
 
@@ -86,7 +101,8 @@ pub fn missing(state: &State, text: String) -> Error {
 }
 
 /// Gives a root a name that is not in use (FHEAP_ALREADY_EXISTS otherwise): 1 to 255 bytes of
-/// UTF-8. In the open write transaction.
+/// UTF-8. In the open write transaction. FHEAP_BAD_POINTER if so many bytes are not allocated at
+/// its offset.
 #[unsafe(no_mangle)]
 pub extern "C" fn fheap_bind(
     heap: *mut fheap,
@@ -95,7 +111,7 @@ pub extern "C" fn fheap_bind(
 ) -> fheap_status {
     status(|| {
         let (name, root) = (arguments::name(name)?, taken(root)?);
-        change(heap, |names| names.bind(name, root))
+        change(heap, Some(&root), |names| names.bind(name, root))
     })
 }
 
@@ -109,7 +125,7 @@ pub extern "C" fn fheap_rebind(
 ) -> fheap_status {
     status(|| {
         let (name, root) = (arguments::name(name)?, taken(root)?);
-        answer(old, change(heap, |names| names.rebind(name, root))?)
+        answer(old, change(heap, Some(&root), |names| names.rebind(name, root))?)
     })
 }
 
@@ -122,7 +138,7 @@ pub extern "C" fn fheap_rename(
 ) -> fheap_status {
     status(|| {
         let (old, new) = (arguments::name(old)?, arguments::name(new)?);
-        change(heap, |names| names.rename(old, new))
+        change(heap, None, |names| names.rename(old, new))
     })
 }
 
@@ -135,7 +151,7 @@ pub extern "C" fn fheap_unbind(
 ) -> fheap_status {
     status(|| {
         let name = arguments::name(name)?;
-        answer(old, change(heap, |names| names.unbind(name))?)
+        answer(old, change(heap, None, |names| names.unbind(name))?)
     })
 }
 

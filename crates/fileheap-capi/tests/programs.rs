@@ -156,9 +156,56 @@ fn objects_by_name() {
 }
 
 #[test]
+fn types_that_may_be_stored() {
+    cpp("tests/cpp/stored.cpp");
+}
+
+/// What would be found nowhere by the next program does not compile, and one message says why.
+#[test]
+fn types_that_may_not_be_stored() {
+    const MEMORY: &str = "this type keeps its elements outside of the heap";
+    const ADDRESS: &str = "this type holds an address that says nothing to the next program";
+    const CODE: &str = "this type holds the address of code";
+    let refused = [
+        (MEMORY, "heap.find_or_construct<std::vector<string>>(\"v\")()"),
+        (MEMORY, "heap.construct<string>(\"v\")[3](\"text\")"),
+        (MEMORY, "heap.find<string>(\"v\")"),
+        (MEMORY, "heap.destroy<string>(\"v\")"),
+        (MEMORY, "heap.construct<person>(\"v\")()"),
+        (MEMORY, "heap.construct<vector<string>>(\"v\")()->push_back(\"text\")"),
+        (MEMORY, "heap.construct<vector<string>>(\"v\")(3)"),
+        (MEMORY, "heap.construct<vector<vector<person>>>(\"v\")(1)->front().emplace_back()"),
+        (MEMORY, "heap.construct<list<string>>(\"v\")()->emplace_back()"),
+        (MEMORY, "heap.construct<set<string>>(\"v\")()->insert(string())"),
+        (MEMORY, "heap.construct<map<int, string>>(\"v\")()->emplace(1, \"text\")"),
+        (MEMORY, "heap.construct<hashed<string, int>>(\"v\")()->try_emplace(\"text\")"),
+        (MEMORY, "vector<string> here(heap.get_allocator<string>()); here.emplace_back()"),
+        (MEMORY, "heap.construct<vector<std::shared_ptr<int>>>(\"v\")()->emplace_back()"),
+        (ADDRESS, "heap.construct<std::string_view>(\"v\")()"),
+        (CODE, "heap.construct<std::function<void()>>(\"v\")()"),
+        (CODE, "heap.construct<vector<shape>>(\"v\")()->emplace_back()"),
+    ];
+    let compile = |compiler: Compiler, put: &str| {
+        let mut command = compiler.command("tests/cpp/refused.cpp");
+        tools::run(command.arg("-fsyntax-only").arg(format!("-DPUT={put}")))
+    };
+    for compiler in CPP {
+        let good = "heap.construct<map<int, vector<map<int, long *>>>>(\"v\")()->emplace()";
+        let done = compile(compiler, good);
+        assert!(done.status.success(), "{good}\n{}", String::from_utf8_lossy(&done.stderr));
+        for (message, put) in refused {
+            let said = String::from_utf8_lossy(&compile(compiler, put).stderr).into_owned();
+            assert!(said.contains(message), "{put}\n{said}");
+            // Once, or for the element and its node, and nothing else.
+            assert_eq!(said.matches("error:").count(), said.matches(message).count(), "{said}");
+        }
+    }
+}
+
+#[test]
 fn headers_in_the_other_versions() {
     for words in ["g++ -std=c++20", "clang++ -std=c++17", "clang++ -std=c++17 -fno-rtti"] {
-        for source in ["pointers", "between", "fm_ptr"] {
+        for source in ["pointers", "between", "fm_ptr", "stored"] {
             let source = format!("tests/cpp/{source}.cpp");
             succeeds(Compiler(words).command(&source).arg("-fsyntax-only"));
         }
@@ -172,7 +219,7 @@ fn under_address_sanitizer() {
     for source in ["basics", "misuse", "stress", "ending", "fmalloc"] {
         run(&SANITIZED_C.build(&format!("tests/c/{source}.c")), &[]);
     }
-    for source in ["pointers", "containers", "objects", "between", "fm_ptr"] {
+    for source in ["pointers", "containers", "objects", "between", "fm_ptr", "stored"] {
         run(&SANITIZED_CPP.build(&format!("tests/cpp/{source}.cpp")), &[]);
     }
 }

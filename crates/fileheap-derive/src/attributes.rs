@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{DeriveInput, LitInt, LitStr, Path, Result};
+use syn::{DeriveInput, LitInt, LitStr, Path};
 
 /// The words of `#[persist(..)]`, with their defaults.
 pub struct Said {
@@ -11,14 +11,15 @@ pub struct Said {
     pub krate: TokenStream,
 }
 
-pub fn read(input: &DeriveInput) -> Result<Said> {
+/// What is understood of them; the rest becomes errors.
+pub fn read(input: &DeriveInput, faults: &mut Vec<syn::Error>) -> Said {
     let mut said = Said {
         name: input.ident.to_string().trim_start_matches("r#").to_owned(),
         version: 1,
         krate: quote!(::fileheap),
     };
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("persist")) {
-        attribute.parse_nested_meta(|meta| {
+        let read = attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("version") {
                 said.version = meta.value()?.parse::<LitInt>()?.base10_parse()?;
             } else if meta.path.is_ident("name") {
@@ -36,9 +37,10 @@ pub fn read(input: &DeriveInput) -> Result<Said> {
                 return Err(meta.error("expected `version`, `name` or `crate`"));
             }
             Ok(())
-        })?;
+        });
+        faults.extend(read.err());
     }
-    Ok(said)
+    said
 }
 
 fn is_word(name: &str) -> bool {

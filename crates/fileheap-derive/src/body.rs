@@ -3,61 +3,103 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Field, Generics, Lifetime, Member, Result, parse_quote};
+use syn::{Data, DeriveInput, Field, Generics, Lifetime, Member, parse_quote};
 
 use crate::attributes::{self, Said};
 use crate::{refuse, rename};
 
-/// The whole of it.
-pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
-    refuse::whole(input)?;
+/// The whole of it: an implementation, or errors and what stands in for one.
+pub fn derive(input: &DeriveInput) -> TokenStream {
     let fields = fields(input);
-    for field in &fields {
-        refuse::field(input, field)?;
+    let mut faults = Vec::new();
+    let said = attributes::read(input, &mut faults);
+    match refuse::whole(input) {
+        Err(fault) => faults.push(fault),
+        Ok(()) => faults.extend(fields.iter().filter_map(|it| refuse::field(input, it).err())),
     }
-    let said = attributes::read(input)?;
+    let errors = faults.into_iter().reduce(|mut all, next| {
+        all.combine(next);
+        all
+    });
+    match errors {
+        None => implementation(input, &fields, &said),
+        Some(errors) => {
+            let (errors, stand_in) = (errors.to_compile_error(), stand_in(input, &said.krate));
+            quote!(#errors #stand_in)
+        }
+    }
+}
+
+fn implementation(input: &DeriveInput, fields: &[&Field], said: &Said) -> TokenStream {
     let krate = &said.krate;
-    let ident = &input.ident;
-    let generics = bounded(&input.generics, krate);
-    let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let own_arguments = rename::own(&input.generics);
-    let life = Lifetime::new("'__at", Span::call_site());
-    let at = rename::arguments(&input.generics, krate, &life);
     let types = fields.iter().map(|field| {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> && <#ty as #krate::Persist>::ANYWHERE)
     });
-    let (name, lines) = (name(input, &said), lines(input));
+    let (name, lines) = (name(input, said), lines(input));
     let version = said.version;
     let inner = fields.iter().map(|field| {
         let ty = &field.ty;
         quote!(<#ty as #krate::Persist>::define(__book);)
     });
-    let law = law(input, &fields, krate);
-    Ok(quote! {
-        // SAFETY: every field is Persist and stays what it is at another lifetime, which `law`
-        // lets the compiler check; all of them are told.
+    let law = law(input, fields, krate);
+    let members = quote! {
+        const ANYWHERE: ::core::primitive::bool = true #(#types)*;
+
+        fn name() -> ::std::string::String {
+            #name
+        }
+
+        // Names that no type or constant in scope has.
+        fn define(__book: &mut #krate::shape::Book) {
+            if __book.knows::<Self>() {
+                return;
+            }
+            __book.define::<Self>(#version, |__block| { #lines });
+            #(#inner)*
+        }
+    };
+    // Every field is Persist and stays what it is at another lifetime, which `law` lets the
+    // compiler check; all of them are told.
+    let persist = persist(input, krate, &members);
+    quote!(#persist #law)
+}
+
+/// Beside an error that ends the compilation: whatever uses the type has nothing to add to it.
+fn stand_in(input: &DeriveInput, krate: &TokenStream) -> TokenStream {
+    let members = quote! {
+        const ANYWHERE: ::core::primitive::bool = true;
+
+        fn name() -> ::std::string::String {
+            ::std::string::String::new()
+        }
+
+        fn define(_: &mut #krate::shape::Book) {}
+    };
+    persist(input, krate, &members)
+}
+
+/// `unsafe impl Persist for` the type, which is itself at every lifetime.
+fn persist(input: &DeriveInput, krate: &TokenStream, members: &TokenStream) -> TokenStream {
+    let ident = &input.ident;
+    let mut generics = bounded(&input.generics, krate);
+    let own_arguments = rename::own(&input.generics);
+    let life = Lifetime::new("'__at", Span::call_site());
+    let mut at = rename::arguments(&input.generics, krate, &life);
+    if refuse::bounds(input).is_err() {
+        // A stand-in: another lifetime's parameters would miss the bounds, one more error.
+        generics.type_params_mut().for_each(|param| param.bounds.push(parse_quote!('static)));
+        at = rename::lifetimes(&input.generics, &life);
+    }
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    quote! {
+        // SAFETY: `implementation` lets the compiler check it; beside an error nothing is ever run.
         #[automatically_derived]
         unsafe impl #impl_generics #krate::Persist for #ident #own_arguments #where_clause {
             type At<#life> = #ident #at;
-            const ANYWHERE: ::core::primitive::bool = true #(#types)*;
-
-            fn name() -> ::std::string::String {
-                #name
-            }
-
-            // Names that no type or constant in scope has.
-            fn define(__book: &mut #krate::shape::Book) {
-                if __book.knows::<Self>() {
-                    return;
-                }
-                __book.define::<Self>(#version, |__block| { #lines });
-                #(#inner)*
-            }
+            #members
         }
-
-        #law
-    })
+    }
 }
 
 fn fields(input: &DeriveInput) -> Vec<&Field> {

@@ -18,6 +18,5 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[persist(crate = "path")]`: where `fileheap` is.
 #[proc_macro_derive(Persist, attributes(persist))]
 pub fn derive_persist(input: TokenStream) -> TokenStream {
-    let input = parse_macro_input!(input as DeriveInput);
-    body::derive(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+    body::derive(&parse_macro_input!(input as DeriveInput)).into()
 }

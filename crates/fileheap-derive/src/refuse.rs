@@ -37,7 +37,7 @@ pub fn whole(input: &DeriveInput) -> Result<()> {
 }
 
 /// Bounds would have to hold at every lifetime, which cannot be said of a parameter's own.
-fn bounds(input: &DeriveInput) -> Result<()> {
+pub fn bounds(input: &DeriveInput) -> Result<()> {
     let is_persist = |bound: &&TypeParamBound| match bound {
         TypeParamBound::Trait(bound) => {
             bound.path.segments.last().is_none_or(|last| last.ident != "Persist")

@@ -61,25 +61,30 @@ fn constant(ident: &Ident) -> TokenStream {
     quote!({ #ident })
 }
 
-/// The arguments of the type itself: `<'h, T, { N }>`.
-pub fn own(generics: &Generics) -> TokenStream {
+fn all(
+    generics: &Generics,
+    lifetime: impl Fn(&Lifetime) -> TokenStream,
+    parameter: impl Fn(&Ident) -> TokenStream,
+) -> TokenStream {
     let arguments = generics.params.iter().map(|param| match param {
-        syn::GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
-        syn::GenericParam::Type(param) => param.ident.to_token_stream(),
+        syn::GenericParam::Lifetime(param) => lifetime(&param.lifetime),
+        syn::GenericParam::Type(param) => parameter(&param.ident),
         syn::GenericParam::Const(param) => constant(&param.ident),
     });
     quote!(<#(#arguments),*>)
 }
 
+/// The arguments of the type itself: `<'h, T, { N }>`.
+pub fn own(generics: &Generics) -> TokenStream {
+    all(generics, Lifetime::to_token_stream, Ident::to_token_stream)
+}
+
+/// The same at another lifetime, its parameters as they are: `<'x, T, { N }>`.
+pub fn lifetimes(generics: &Generics, to: &Lifetime) -> TokenStream {
+    all(generics, |_| quote!(#to), Ident::to_token_stream)
+}
+
 /// The arguments of the type itself at another lifetime: `<'x, T::At<'x>, { N }>`.
 pub fn arguments(generics: &Generics, krate: &TokenStream, to: &Lifetime) -> TokenStream {
-    let arguments = generics.params.iter().map(|param| match param {
-        syn::GenericParam::Lifetime(_) => quote!(#to),
-        syn::GenericParam::Type(param) => {
-            let ident = &param.ident;
-            quote!(<#ident as #krate::Persist>::At<#to>)
-        }
-        syn::GenericParam::Const(param) => constant(&param.ident),
-    });
-    quote!(<#(#arguments),*>)
+    all(generics, |_| quote!(#to), |ident| quote!(<#ident as #krate::Persist>::At<#to>))
 }

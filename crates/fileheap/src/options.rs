@@ -59,7 +59,9 @@ impl<R: Persist> Options<R> {
         /// `Busy` while anybody else has the heap open, with `InvalidArgument` if the file is
         /// longer already. Not given, the heap keeps its limit; for reading it means nothing.
         limit_bytes(bytes: u64);
-        /// The address that the heap is to have, instead of one chosen at creation.
+        /// The address that a new heap is to have for ever, a multiple of 64 KiB, instead of one of
+        /// 26 places 1 TiB apart: for programs that have many heaps open at once. With
+        /// `limit_bytes` it says which addresses the heap takes. One that is there keeps its own.
         base(address: u64);
         /// What commits survive, unless one says otherwise.
         durability(durability: Durability);

@@ -1,5 +1,6 @@
 //! What must not compile, and what the compiler says of it. Each file in compile_fail/ names, after
-//! `expect:`, parts of the messages it must cause.
+//! `expect:`, parts of the messages it must cause, and after `errors:`, where no other may stand
+//! beside them, how many there are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,12 @@ fn each_is_refused_for_its_reason() {
         let (passed, said) = compile(&source, &out);
         if passed {
             wrong.push(format!("{} compiles", source.display()));
+        }
+        let errors = text.lines().find_map(|line| line.strip_prefix("//! errors: "));
+        let found = said.lines().filter(|line| line.starts_with("error")).count();
+        // The last of them says how many there were.
+        if errors.is_some_and(|errors| errors.parse() != Ok(found - 1)) {
+            wrong.push(format!("{}: more or fewer errors:\n{said}", source.display()));
         }
         for part in expected.into_iter().filter(|part| !said.contains(part)) {
             wrong.push(format!("{}: {part:?} is not in\n{said}", source.display()));

@@ -16,14 +16,12 @@
 #include "construct.hpp"
 #include "error.hpp"
 #include "offset_ptr.hpp"
+#include "stored.hpp"
 
 namespace fileheap {
 
-/// Whether a T holds addresses, so that it is of use only where it was made. The nodes of
-/// libstdc++'s map, set, list and unordered containers do (before GCC 15 or 16); libc++'s hold
-/// whatever pointers their allocator has. Specialise it for types of your own.
-template <class T> struct holds_addresses : std::is_pointer<T> {};
-
+// The nodes of libstdc++'s map, set, list and unordered containers hold addresses (before GCC 15 or
+// 16); libc++'s hold whatever pointers their allocator has.
 #if defined(_GLIBCXX_DEBUG)
 #error "containers of libstdc++'s debug mode hold the addresses of their iterators"
 #elif defined(__GLIBCXX__)
@@ -38,6 +36,25 @@ template <> struct holds_addresses<char> : std::true_type {};
 template <> struct holds_addresses<wchar_t> : std::true_type {};
 template <> struct holds_addresses<char16_t> : std::true_type {};
 template <> struct holds_addresses<char32_t> : std::true_type {};
+// The links of all nodes are like the pointers of what lies in them.
+template <> struct holds_addresses<std::__tree_node_base<void *>> : std::true_type {};
+template <class P> struct holds_addresses<std::__hash_node_base<P *>> : std::true_type {};
+template <class V> struct holds_addresses<std::__tree_node<V, void *>> : std::true_type {};
+template <class V> struct holds_addresses<std::__hash_node<V, void *>> : std::true_type {};
+template <class V> struct holds_addresses<std::__list_node<V, void *>> : std::true_type {};
+template <class V> struct holds_addresses<std::__forward_list_node<V, void *>> : std::true_type {};
+
+namespace detail {
+template <class V> struct binds<std::__tree_node<V, offset_ptr<void>>> : any_binds<V> {};
+template <class V> struct binds<std::__hash_node<V, offset_ptr<void>>> : any_binds<V> {};
+#if _LIBCPP_VERSION < 200000
+template <class K, class V> struct binds<std::__value_type<K, V>> : any_binds<K, V> {};
+template <class K, class V> struct binds<std::__hash_value_type<K, V>> : any_binds<K, V> {};
+#endif
+template <class V> struct binds<std::__list_node<V, offset_ptr<void>>> : any_binds<V> {};
+template <class V>
+struct binds<std::__forward_list_node<V, offset_ptr<void>>> : any_binds<V> {};
+} // namespace detail
 #endif
 
 /// Eight bytes: its distance to the first byte of its heap, or nothing: then it allocates in the
@@ -73,8 +90,9 @@ public:
     }
 
     pointer allocate(size_type count) {
+        static_assert(std::is_same_v<detail::stored_t<T>, T>);
         if (count > static_cast<size_type>(-1) / 2 / sizeof(T)) throw std::bad_array_new_length();
-        const std::uint32_t flags = holds_addresses<T>::value ? FHEAP_HOLDS_ADDRESSES : 0;
+        const std::uint32_t flags = detail::binds<T>::value ? FHEAP_HOLDS_ADDRESSES : 0;
         constexpr std::size_t align = alignof(T) > 16 ? alignof(T) : 16;
         void *memory = fheap_alloc_near(near(), align, count * sizeof(T), flags);
         return static_cast<T *>(checked(memory));
@@ -84,9 +102,9 @@ public:
         fheap_free_near(static_cast<void *>(std::addressof(*memory)));
     }
 
-    /// Elements that allocate do so here too.
+    /// Elements that allocate do so here too. Whatever is constructed comes by here to be judged.
     template <class U, class... Arguments,
-              std::enable_if_t<detail::takes<U, allocator>::value, int> = 0>
+              std::enable_if_t<detail::takes<detail::stored_t<U>, allocator>::value, int> = 0>
     void construct(U *at, Arguments &&...arguments) {
         detail::build(at, *this, std::forward<Arguments>(arguments)...);
     }
@@ -116,7 +134,7 @@ private:
     /// Even empty containers of this sort hold addresses: of themselves. A failure is met again at
     /// the first allocation, and by the commit.
     void mark() const noexcept {
-        if (holds_addresses<T>::value && fheap_is_inside(near())) fheap_hold_addresses(near());
+        if (detail::binds<T>::value && fheap_is_inside(near())) fheap_hold_addresses(near());
     }
     const void *near() const noexcept {
         const void *const known = base_.get();

@@ -14,6 +14,7 @@
 #include "allocator.hpp"
 #include "construct.hpp"
 #include "error.hpp"
+#include "stored.hpp"
 
 namespace fileheap {
 
@@ -35,6 +36,18 @@ template <class T> constexpr std::uint64_t fingerprint() noexcept {
 
 namespace detail {
 
+/// A type's name for people: of what the compiler writes the type alone.
+constexpr std::string_view bare_name(std::string_view name) noexcept {
+    const std::string_view before = "fileheap::type_name<", begin = "T = ";
+    if (name.find(before) == name.npos) return name;
+    const std::size_t at = name.find(begin, name.find("::value() ["));
+    if (at == name.npos || name.back() != ']') return name;
+    name.remove_prefix(at + begin.size());
+    name.remove_suffix(1);
+    // gcc adds what the names in the function's own type stand for.
+    return name.substr(0, name.rfind("; std::string_view = "));
+}
+
 inline bool look_up(fheap *heap, const char *name, fheap_root &root) {
     const fheap_status status = fheap_lookup(heap, name, &root);
     if (status == FHEAP_NOT_FOUND) return false;
@@ -43,13 +56,14 @@ inline bool look_up(fheap *heap, const char *name, fheap_root &root) {
 }
 
 template <class T> std::pair<T *, std::size_t> find(fheap *heap, const char *name) {
+    static_assert(std::is_same_v<stored_t<T>, T>);
     fheap_root root = FHEAP_ROOT_INIT;
     if (!look_up(heap, name, root)) return {nullptr, 0};
     if (root.kind != FHEAP_KIND_CPP || root.fingerprint != fingerprint<T>() ||
         root.bytes % sizeof(T) != 0) {
         throw error(FHEAP_WRONG_TYPE,
                     std::string("the name \"") + name + "\" is not that of a " +
-                        std::string(type_name<T>::value()) + "; expected fingerprint " +
+                        std::string(bare_name(type_name<T>::value())) + "; expected fingerprint " +
                         std::to_string(fingerprint<T>()) + ", found " +
                         std::to_string(root.fingerprint) + " and " + std::to_string(root.bytes) +
                         " bytes; specialise fileheap::type_name if compilers differ");
@@ -60,6 +74,7 @@ template <class T> std::pair<T *, std::size_t> find(fheap *heap, const char *nam
 /// Whatever fails, what was made so far is destroyed and freed.
 template <class T, class... Arguments>
 T *make(fheap *heap, const char *name, std::size_t count, Arguments &&...arguments) {
+    static_assert(std::is_same_v<stored_t<T>, T>);
     if (count == 0 || count > static_cast<std::size_t>(-1) / 2 / sizeof(T)) {
         throw error(FHEAP_INVALID_ARGUMENT, "an array of none, or of too many");
     }
@@ -68,7 +83,7 @@ T *make(fheap *heap, const char *name, std::size_t count, Arguments &&...argumen
     T *const first = static_cast<T *>(memory);
     std::size_t made = 0;
     try {
-        if (holds_addresses<T>::value) check(fheap_hold_addresses(memory));
+        if (binds<T>::value) check(fheap_hold_addresses(memory));
         const allocator<T> here(fheap_base(heap));
         for (; made < count; ++made) {
             // Each element of an array gets copies.

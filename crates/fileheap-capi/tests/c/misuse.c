@@ -58,6 +58,32 @@ static void transactions_that_are_none(fheap_txn *none) {
     EXPECT(fheap_txn_number(none) == 0);
 }
 
+/* What names stand for is allocated, or nowhere. */
+static void roots(const char *block) {
+    fheap_root root = FHEAP_ROOT_INIT;
+    const uint64_t offset = fheap_adopt(heap, block);
+    root.bytes = 100;
+    OK(fheap_bind(heap, "nowhere", &root));
+    const uint64_t bad[] = {12345, 1, 4096, offset + 1, offset + 16, offset + 4096,
+                            (uint64_t)1 << 40, UINT64_MAX};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+        root.offset = bad[i];
+        FAILS(FHEAP_BAD_POINTER, fheap_bind(heap, "dangling", &root));
+        EXPECT(fheap_last_offset() == bad[i] && fheap_last_path() != NULL);
+        FAILS(FHEAP_BAD_POINTER, fheap_rebind(heap, "nowhere", &root, NULL));
+    }
+    FAILS(FHEAP_NOT_FOUND, fheap_lookup(heap, "dangling", NULL));
+    root.offset = offset;
+    root.bytes = fheap_usable_bytes(heap, block) + 1;
+    FAILS(FHEAP_BAD_POINTER, fheap_bind(heap, "dangling", &root));
+    root.bytes -= 1;
+    OK(fheap_bind(heap, "here", &root));
+    OK(fheap_unbind(heap, "here", NULL));
+    OK(fheap_rebind(heap, "nowhere", &root, NULL));
+    OK(fheap_unbind(heap, "nowhere", &root));
+    EXPECT(root.offset == offset);
+}
+
 static void pointers(void) {
     fheap_txn *txn = NULL;
     int local = 0;
@@ -70,6 +96,7 @@ static void pointers(void) {
     FAILS(FHEAP_BAD_POINTER, fheap_free_near(&local));
     EXPECT(fheap_realloc(heap, &local, 10) == NULL);
     EXPECT(fheap_alloc_near(&local, 16, 10, 0) == NULL);
+    roots(block);
     OK(fheap_free(heap, block));
     FAILS(FHEAP_BAD_POINTER, fheap_free(heap, block));
     EXPECT(fheap_usable_bytes(heap, block) == 0);

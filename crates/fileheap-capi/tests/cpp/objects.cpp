@@ -53,6 +53,22 @@ void names(const fileheap::heap &heap) {
     EXPECT(heap.find_or_construct<point>("q")(5, 6)->y == 6);
     THROWS(FHEAP_WRONG_TYPE, heap.find<long>("p"));
     THROWS(FHEAP_WRONG_TYPE, heap.destroy<long>("p"));
+    try {
+        heap.find<std::vector<long> *>("p");
+        EXPECT(false);
+    } catch (const fileheap::error &error) {
+        const std::string said = error.what();
+        EXPECT(said.find("\"p\" is not that of a std::vector<long") != said.npos);
+        EXPECT(said.find("value()") == said.npos && said.find(" = ") == said.npos);
+        EXPECT(said.find("*; expected fingerprint") != said.npos);
+    }
+    try {
+        heap.find<shared_name>("p");
+        EXPECT(false);
+    } catch (const fileheap::error &error) {
+        const std::string said = error.what();
+        EXPECT(said.find("is not that of a shared_name; expected") != said.npos);
+    }
     const auto array = heap.construct<point>("array")[10](7, 8);
     EXPECT(array[9].y == 8 && heap.find<point>("array").second == 10);
     EXPECT(heap.find<point>("none").first == nullptr && !heap.destroy<point>("none"));
