@@ -236,7 +236,8 @@ fn map(host: &dyn Host, base: u64, limit: u64, options: &Options) -> Result<Box<
         let text = format!("cannot map the heap at its address {base:#x}");
         Error::os(text, error).advice(
             "a heap keeps its address until its last handle is dropped, closed or not; \
-                 position-independent users can open it elsewhere, others need that address",
+                 position-independent users can open it elsewhere, others need that address; heaps \
+                 to be open together are made with bases of their own",
         )
     })
 }
