@@ -63,7 +63,7 @@ put_cargo <- function(cargo, x, runtime) {
     return(token)
   }
   name <- paste0("cargo", length(cargo$names) + 1L)
-  .Call(C_bind, runtime, name, shared_form(x, runtime, name, FALSE, link = TRUE))
+  while (!.Call(C_bind, runtime, name, shared_form(x, runtime, name, FALSE, link = TRUE))) NULL
   cargo$held <- c(cargo$held, list(x))
   cargo$names <- c(cargo$names, name)
   heap <- as_heap(runtime)

@@ -15,7 +15,8 @@ registerVariables <- function(namespace, variableList, writable = FALSE) {
   if (inherits(namespace, "fmalloc_runtime")) {
     for (name in names) {
       value <- variableList[[name]]
-      .Call(C_bind, namespace, name, shared_form(value, namespace, name, writable, link = FALSE))
+      while (!.Call(C_bind, namespace, name,
+                    shared_form(value, namespace, name, writable, link = FALSE))) NULL
     }
     return(invisible(namespace))
   }
@@ -52,7 +53,8 @@ put_variable <- function(namespace, name, value, writable) {
                                     owner = Sys.getpid())
   bytes <- shared_bytes(value)
   store <- function(runtime) {
-    .Call(C_bind, runtime, name, shared_form(value, runtime, name, writable, link = TRUE))
+    while (!.Call(C_bind, runtime, name,
+                  shared_form(value, runtime, name, writable, link = TRUE))) NULL
     TRUE
   }
   old <- heap_with(space, name)

@@ -266,6 +266,10 @@ SEXP fh_unserialize(SEXP class_info, SEXP state);
 const uint64_t *fh_noted_children(uint64_t *count);
 /* The object was stored: its vectors do not change any more, wherever R has them. */
 void fh_settle_noted(void);
+/* Whether all of them may still be referred to: others may have changed them since. */
+int fh_noted_stand(const char *under);
+/* Nothing of it is needed any more, or it was not stored. */
+void fh_drop_noted(void *ignored);
 /* R's own functions on an object that is stored in, or loaded from, a heap. */
 SEXP fh_pack(const fh_heap *heap, SEXP object, const char *under);
 SEXP fh_unpack(const fh_heap *heap, SEXP blob);

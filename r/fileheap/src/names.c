@@ -9,24 +9,41 @@ const char *fh_name_of(SEXP name) {
     return Rf_translateCharUTF8(STRING_ELT(name, 0));
 }
 
-/* Binds an object whose large vectors lie in the heap already; see store.R. */
-SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
+typedef struct {
+    const fh_heap *heap;
+    const char *name;
+    SEXP object;
+} bind_job;
+
+static SEXP bind(void *data) {
     fh_fault fault;
-    const fh_heap *heap = fh_heap_of(handle);
-    const char *text = fh_name_of(name);
-    SEXP blob = PROTECT(fh_pack(heap, object, text));
+    bind_job *job = data;
+    SEXP blob = PROTECT(fh_pack(job->heap, job->object, job->name));
     uint64_t count = 0;
-    fh_body *body = fh_body_of(object);
-    int is_in = body && body->heap == heap && fh_refers(body, text);
+    fh_body *body = fh_body_of(job->object);
+    int is_in = body && body->heap == job->heap && fh_refers(body, job->name);
     uint64_t primary = is_in ? body->id : 0;
-    fh_begin_entry(heap);
+    fh_begin_entry(job->heap);
+    /* While it waited for its turn another process may have edited what the object refers to. */
+    if (!fh_noted_stand(job->name)) {
+        fh_leave(job->heap, 0, 0, &fault);
+        UNPROTECT(1);
+        return Rf_ScalarLogical(FALSE);
+    }
     const uint64_t *children = fh_noted_children(&count);
-    int code = fh_bind(heap, text, primary, children, count, RAW(blob),
+    int code = fh_bind(job->heap, job->name, primary, children, count, RAW(blob),
                        (uint64_t) Rf_xlength(blob), &fault);
-    fh_end_entry(heap, code, &fault);
+    fh_end_entry(job->heap, code, &fault);
     fh_settle_noted();
     UNPROTECT(1);
-    return R_NilValue;
+    return Rf_ScalarLogical(TRUE);
+}
+
+/* Binds an object whose large vectors lie in the heap already; see as_stored(). FALSE if they are
+ * no more what the object has: it is to be looked at again. */
+SEXP C_bind(SEXP handle, SEXP name, SEXP object) {
+    bind_job job = {fh_heap_of(handle), fh_name_of(name), object};
+    return R_ExecWithCleanup(bind, &job, fh_drop_noted, NULL);
 }
 
 SEXP fh_find_object(const fh_heap *heap, const char *name, uint64_t *primary) {

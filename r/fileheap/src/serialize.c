@@ -44,6 +44,20 @@ void fh_settle_noted(void) {
     SETCDR(noted_vectors, R_NilValue);
 }
 
+int fh_noted_stand(const char *under) {
+    for (SEXP cell = CDR(noted_vectors); cell != R_NilValue; cell = CDR(cell)) {
+        fh_body *body = fh_body_of(CAR(cell));
+        if (!body || fh_may_refer(body, under) != 1) return 0;
+    }
+    return 1;
+}
+
+void fh_drop_noted(void *ignored) {
+    (void) ignored;
+    noted_count = 0;
+    if (noted_vectors) SETCDR(noted_vectors, R_NilValue);
+}
+
 /* A temporary vector that something refers to must outlive the session. */
 static int promote(fh_body *body) {
     fh_fault fault, second;
@@ -155,7 +169,7 @@ static SEXP resolve(const fh_heap *heap, uint64_t id) {
         if (strcmp(fault.class_name, "destroyed") || !is_forgiven()) fh_raise(&fault);
         return R_NilValue;
     }
-    if (prospects == 2) {
+    if (prospects > 1) {
         R_gc();
         if (fh_prospects(heap, id, &prospects, &fault)) fh_raise(&fault);
     }

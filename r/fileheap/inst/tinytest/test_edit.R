@@ -224,6 +224,28 @@ releaseViews(rt, "m")
 rm(view, e)
 expect_true(is_clean(rt))
 
+# What is stored is what the variable has, though another process, which one waits for, edits it.
+rt$x <- c(1, 2, 3)
+y <- rt$x
+rm(list = intersect(c("e", "view"), ls()))
+invisible(gc())
+rt$touch <- 2
+begun <- tempfile("begun")
+elsewhere(c("rt <- open_fmalloc(path)",
+            "with_transaction(rt, {",
+            "  v <- edit(rt, 'x')",
+            "  v[1] <- 99",
+            "  file.create(begun)",
+            "  Sys.sleep(1)",
+            "})"), path = path, begun = begun, wait = FALSE)
+expect_true(await(function() file.exists(begun)))
+rt$z <- y
+expect_identical(rt$z, c(1, 2, 3))
+expect_identical(rt$x, c(99, 2, 3))
+expect_false(fmalloc_info(rt$x)$id == fmalloc_info(rt$z)$id)
+rm(y)
+expect_true(is_clean(rt))
+
 # What has no such vector is told, and nothing stays open.
 expect_true(refuses(edit(rt, "none"), "not_found"))
 expect_true(refuses(edit(rt, "e"), "type"))

@@ -188,3 +188,45 @@ expect_identical(kept[1], "a")
 destroy_fmalloc_vector(kept)
 expect_true(refuses(kept[], "destroyed"))
 expect_true(is_clean(rt))
+
+# A vector that was to be part of something is what it was before: a reference to it gives another
+# one that stores to it only when it is gone, and a temporary one goes with its variable.
+rt <- new_heap()
+v <- as_fmalloc(c(1, 2, 3), rt)
+try(with_transaction(rt, {
+  rt$v <- v
+  stop("no")
+}), silent = TRUE)
+twin <- unserialize(serialize(v, NULL))
+twin[1] <- 99
+expect_identical(v[], c(1, 2, 3))
+rm(twin, v)
+rt$x <- as.numeric(1:1000)
+old <- options(fileheap.copy_bytes = 1000)
+copy <- rt$x
+copy[1] <- 0
+expect_true(fmalloc_info(copy)$temporary)
+try(with_transaction(rt, {
+  rt$copy <- copy
+  stop("no")
+}), silent = TRUE)
+expect_true(fmalloc_info(copy)$temporary)
+options(old)
+rm(copy)
+invisible(gc())
+for (i in 1:2) rt$y <- i
+expect_equal(sum(list_fmalloc_allocations(rt)$temporary), 0)
+
+# What could not be stored keeps no heap open.
+path <- new_path()
+rt <- open_fmalloc(path)
+rt$x <- c(1, 2, 3)
+cleanup_fmalloc(rt)
+rm(rt)
+rt <- open_fmalloc(path, read_only = TRUE)
+x <- rt$x
+expect_true(refuses(rt$y <- x, "read_only"))
+cleanup_fmalloc(rt)
+rm(rt, x)
+rt <- open_fmalloc(path)
+expect_identical(rt$x, c(1, 2, 3))

@@ -116,6 +116,14 @@ impl Body {
         self.make_stale();
     }
 
+    /// After an abort: it is as temporary as its record, which may have been part of something.
+    pub fn unbind(&mut self, record: &VectorRecord) {
+        self.flags &= !TEMPORARY_BODY;
+        if record.flags & TEMPORARY != 0 {
+            self.flags |= TEMPORARY_BODY;
+        }
+    }
+
     /// After an abort: whether it was destroyed in vain. Its stores go to copies from now on.
     pub fn revive(&mut self, record: &VectorRecord) -> bool {
         let lives = record.generation == self.generation

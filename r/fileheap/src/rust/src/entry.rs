@@ -129,6 +129,13 @@ impl RHeap {
                         body.aim(self, &record, buffers);
                         body.make_stale();
                     }
+                    if is_there {
+                        body.unbind(&record);
+                        // It was to be a value: who stored to it does so no more.
+                        if record.extra[0] == u64::from(self.pid) && !state.is_edited(body.id) {
+                            state.released.push(body.id);
+                        }
+                    }
                 }
                 Some(_) => {}
                 None => body.kill(UNDONE),

@@ -172,7 +172,7 @@ pub unsafe extern "C" fn fh_may_refer(body: *const Body, under: *const c_char) -
 }
 
 /// What a reference read by R may become: 0 a view, 1 a vector whose stores reach the file,
-/// 2 that is what another vector of this session is.
+/// 2 what another vector of this session stores to, 3 what others of this session look at.
 fn prospects(heap: &RHeap, id: u64) -> Outcome<i32> {
     let state = heap.lock();
     let record = live(heap, &state, id)?;
@@ -183,7 +183,10 @@ fn prospects(heap: &RHeap, id: u64) -> Outcome<i32> {
     if is_bound(&record) || !storable || !heap.heap.is_writable() {
         return Ok(0);
     }
-    Ok(i32::from(owner_elsewhere(heap, &record)?.is_none()))
+    if owner_elsewhere(heap, &record)?.is_some() {
+        return Ok(0);
+    }
+    Ok(if state.is_looked_at(id) { 3 } else { 1 })
 }
 
 /// What a reference may become; see `prospects`.
