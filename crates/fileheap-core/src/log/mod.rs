@@ -8,6 +8,6 @@ mod writer;
 
 pub use contents::Contents;
 pub use plan::{Index, Piece, Span, synced_bytes};
-pub use reader::{Cursor, FrameScan, LogFile};
+pub use reader::{Cursor, FrameScan, Head, LogFile};
 pub use witness::{Witness, find_witness};
 pub use writer::{AHEAD_BYTES, AppendError, FIRST_BYTES, LogWriter, Payload};

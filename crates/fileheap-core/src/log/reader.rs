@@ -31,15 +31,38 @@ pub struct LogFile {
     pub header: LogHeader,
 }
 
-impl LogFile {
-    /// Reads the header; None when the file holds no log of this heap.
-    pub fn open(file: Arc<dyn File>, uuid: &[u8; 16]) -> io::Result<Option<Self>> {
+/// What lies where the header of a log belongs.
+pub enum Head {
+    /// Nothing: no bytes, or zeros.
+    Blank,
+    /// A whole header.
+    Whole(LogHeader),
+    /// One whose checksum does not hold: P9, or damage.
+    Torn(LogHeader),
+    /// Something else.
+    Strange,
+}
+
+impl Head {
+    /// Reads what is there.
+    pub fn read(file: &dyn File) -> io::Result<Self> {
         let mut bytes = [0; size_of::<LogHeader>()];
         let got = file.read_at(0, &mut bytes)?;
         let header = LogHeader::from_bytes(&bytes);
-        let ours = got == bytes.len()
-            && header.is_sealed()
-            && header.uuid == *uuid
+        Ok(match header.magic {
+            _ if bytes.iter().all(|&byte| byte == 0) => Self::Blank,
+            LogHeader::MAGIC if got == bytes.len() && header.is_sealed() => Self::Whole(header),
+            LogHeader::MAGIC => Self::Torn(header),
+            _ => Self::Strange,
+        })
+    }
+}
+
+impl LogFile {
+    /// Reads the header; None when the file holds no log of this heap.
+    pub fn open(file: Arc<dyn File>, uuid: &[u8; 16]) -> io::Result<Option<Self>> {
+        let Head::Whole(header) = Head::read(&*file)? else { return Ok(None) };
+        let ours = header.uuid == *uuid
             && header.generation < COUNTER_MAX
             && header.after_txn < COUNTER_MAX;
         Ok(ours.then_some(Self { file, header }))

@@ -100,8 +100,8 @@ impl LogWriter {
         Ok(writer)
     }
 
-    /// Begins a generation: zeros ahead where the file is short, then the header. Not synced:
-    /// the first frame's sync carries the header along.
+    /// Begins a generation in a file that is prepared: writes the header. Not synced: the first
+    /// frame's sync carries it along.
     pub fn begin(
         file: Arc<dyn File>,
         uuid: [u8; 16],
@@ -119,7 +119,6 @@ impl LogWriter {
             crc: 0,
         }
         .sealed();
-        Self::prepare(&*file)?;
         let mut first = [0; PAGE_BYTES as usize];
         first[..size_of::<LogHeader>()].copy_from_slice(header.as_bytes());
         file.write_at(0, &[IoSlice::new(&first)])?;

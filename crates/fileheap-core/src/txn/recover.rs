@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::book::Book;
 use super::engine::Engine;
 use crate::format::{Bulletin, FrameHeader, LOG_LIVE, LogHeader, Plain};
-use crate::log::synced_bytes;
+use crate::log::{Head, synced_bytes};
 use crate::os::{File, Lock, Mode, Wait};
 use crate::{Error, ErrorKind, Result};
 
@@ -192,18 +192,14 @@ impl Engine {
 /// What is wrong with a log that is to be there. P9: one that was only being begun may be empty,
 /// torn, or still what it was before.
 fn header_flaw(file: &dyn File, uuid: &[u8; 16]) -> std::io::Result<Option<&'static str>> {
-    let mut bytes = [0; size_of::<LogHeader>()];
-    let got = file.read_at(0, &mut bytes)?;
-    let header = LogHeader::from_bytes(&bytes);
-    if bytes[..got].iter().all(|&byte| byte == 0) {
-        return Ok(None);
-    }
-    if header.magic != LogHeader::MAGIC {
-        return Ok(Some("is not a log: it does not begin with \"HEAPLOG1\""));
-    }
-    if header.is_sealed() {
-        return Ok((header.uuid != *uuid).then_some("is the log of another heap"));
-    }
+    let header = match Head::read(file)? {
+        Head::Blank => return Ok(None),
+        Head::Strange => return Ok(Some("is not a log: it does not begin with \"HEAPLOG1\"")),
+        Head::Whole(header) => {
+            return Ok((header.uuid != *uuid).then_some("is the log of another heap"));
+        }
+        Head::Torn(header) => header,
+    };
     let mut frame = [0; size_of::<FrameHeader>()];
     file.read_at(LogHeader::FIRST_FRAME, &mut frame)?;
     let used = FrameHeader::from_bytes(&frame).salt == header.salt;

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::book::Book;
 use super::engine::Engine;
 use crate::Result;
-use crate::format::{LogHeader, Plain};
-use crate::log::{AHEAD_BYTES, Cursor, FIRST_BYTES, LogWriter};
+use crate::format::LogHeader;
+use crate::log::{AHEAD_BYTES, Cursor, FIRST_BYTES, Head, LogWriter};
 
 /// From here on a log gets company.
 const ALONE_BYTES: u64 = FIRST_BYTES / 2;
@@ -43,8 +43,11 @@ impl Engine {
     /// second one finds out.
     fn make_successor(&self, generation: u64) {
         let which = (generation & 1) as usize;
-        if self.claim_log(which).is_ok() {
-            let _ = self.host.log(which, true).map(|file| file.map(|it| LogWriter::prepare(&*it)));
+        if self.claim_log(which).is_err() {
+            return;
+        }
+        if let Ok(Some(file)) = self.host.log(which, true) {
+            let _ = LogWriter::prepare(&*file);
         }
     }
 
@@ -88,14 +91,11 @@ impl Engine {
     pub(super) fn is_foreign_log(&self, which: usize) -> Result<bool> {
         let fail = |error| self.os_error("cannot look at a log", error);
         let Some(file) = self.host.log(which, false).map_err(fail)? else { return Ok(false) };
-        let mut bytes = [0; size_of::<LogHeader>()];
-        let got = file.read_at(0, &mut bytes).map_err(fail)?;
-        let header = LogHeader::from_bytes(&bytes);
-        if header.magic == LogHeader::MAGIC {
-            // P9: torn, it was only being begun.
-            return Ok(header.is_sealed() && header.uuid != self.identity().uuid);
-        }
-        Ok(bytes[..got].iter().any(|&byte| byte != 0))
+        Ok(match Head::read(&*file).map_err(fail)? {
+            Head::Blank | Head::Torn(_) => false, // P9: it was only being begun
+            Head::Whole(header) => header.uuid != self.identity().uuid,
+            Head::Strange => true,
+        })
     }
 
     fn moved(&self) -> crate::Error {
