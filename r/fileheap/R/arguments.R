@@ -53,6 +53,13 @@ as_flag <- function(x, what) {
   x
 }
 
+as_path <- function(path, what) {
+  if (!is.character(path) || length(path) != 1L || is.na(path) || !nzchar(path)) {
+    fail("invalid_argument", "expected ", what, ", one string; found ", brief(path))
+  }
+  path
+}
+
 as_name <- function(name) {
   if (!is.character(name) || length(name) != 1L || is.na(name) || !nzchar(name)) {
     fail("invalid_argument", "expected a name, one string; found ", brief(name))

@@ -63,7 +63,7 @@ put_cargo <- function(cargo, x, runtime) {
     return(token)
   }
   name <- paste0("cargo", length(cargo$names) + 1L)
-  while (!.Call(C_bind, runtime, name, shared_form(x, runtime, name, FALSE, link = TRUE))) NULL
+  bind_shared(runtime, name, x, FALSE, link = TRUE)
   cargo$held <- c(cargo$held, list(x))
   cargo$names <- c(cargo$names, name)
   heap <- as_heap(runtime)

@@ -15,8 +15,7 @@ registerVariables <- function(namespace, variableList, writable = FALSE) {
   if (inherits(namespace, "fmalloc_runtime")) {
     for (name in names) {
       value <- variableList[[name]]
-      while (!.Call(C_bind, namespace, name,
-                    shared_form(value, namespace, name, writable, link = FALSE))) NULL
+      bind_shared(namespace, name, value, writable, link = FALSE)
     }
     return(invisible(namespace))
   }
@@ -53,8 +52,7 @@ put_variable <- function(namespace, name, value, writable) {
                                     owner = Sys.getpid())
   bytes <- shared_bytes(value)
   store <- function(runtime) {
-    while (!.Call(C_bind, runtime, name,
-                  shared_form(value, runtime, name, writable, link = TRUE))) NULL
+    bind_shared(runtime, name, value, writable, link = TRUE)
     TRUE
   }
   old <- heap_with(space, name)
@@ -87,6 +85,11 @@ any_reachable <- function(x) {
   if (!is.list(x)) return(FALSE)
   for (part in unclass(x)) if (any_reachable(part)) return(TRUE)
   FALSE
+}
+
+# Binds an object as it can be shared; again for the reason that `[[<-` has.
+bind_shared <- function(runtime, name, x, writable, link) {
+  while (!.Call(C_bind, runtime, name, shared_form(x, runtime, name, writable, link))) NULL
 }
 
 # The object as it is bound: what lies in another heap is linked, the rest is copied.

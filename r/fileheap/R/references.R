@@ -1,7 +1,8 @@
 # References: where the heap of a vector that readRDS() brings may be.
 
-# A handle of the heap with this identity; if none of the places has it an error, or NULL by option.
-find_heap <- function(uuid, path) {
+# A handle of the heap with this identity; if none of the places has it NULL, where that is
+# forgiven, or an error.
+find_heap <- function(uuid, path, is_forgiven) {
   places <- unique(c(path, file.path(folders(), basename(path))))
   wanted <- uuid_text(uuid)
   others <- character()
@@ -15,7 +16,7 @@ find_heap <- function(uuid, path) {
     if (identical(found, wanted)) return(handle)
     others <- c(others, paste0(place, " is another heap (", found, ")"))
   }
-  if (identical(getOption("fileheap.missing"), "warn")) return(NULL)
+  if (is_forgiven) return(NULL)
   fail("heap_missing", "the heap ", wanted, " of a file-backed vector was not found; looked at ",
        paste(places, collapse = ", "), if (length(others)) ": ", paste(others, collapse = "; "),
        "; put its file back, or set options(fileheap.path = ...) to its folder, or ",

@@ -34,13 +34,6 @@ open_heap <- function(filepath, size_gb, mode, read_only) {
   list(runtime = runtime, is_new = opened[[2L]])
 }
 
-as_path <- function(path, what) {
-  if (!is.character(path) || length(path) != 1L || is.na(path) || !nzchar(path)) {
-    fail("invalid_argument", "expected ", what, ", one string; found ", brief(path))
-  }
-  path
-}
-
 # The default of the exported functions is both modes, of which the first is meant.
 as_mode <- function(mode) {
   if (identical(mode, names(modes))) return("persistent")

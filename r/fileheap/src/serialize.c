@@ -125,13 +125,21 @@ SEXP fh_serialized_state(SEXP x) {
     return state_of(body, body->id, storing != NULL);
 }
 
-/* Lets R look for the heap of a reference. Returns a handle, NULL (of R) if the user would rather
- * have the vector lost than an error, or raises that. */
+/* The user would rather have a vector lost than an error that keeps all the rest from loading. */
+static int is_forgiven(void) {
+    SEXP option = Rf_GetOption1(Rf_install("fileheap.missing"));
+    return Rf_isString(option) && Rf_xlength(option) == 1 &&
+           !strcmp(CHAR(STRING_ELT(option, 0)), "warn");
+}
+
+/* Lets R look for the heap of a reference. Returns a handle, NULL (of R) if it is forgiven that
+ * there is none, or raises an error. */
 static SEXP search(SEXP uuid, SEXP path) {
-    SEXP call = PROTECT(Rf_lang3(Rf_install("find_heap"), uuid, path));
+    SEXP forgiven = PROTECT(Rf_ScalarLogical(is_forgiven()));
+    SEXP call = PROTECT(Rf_lang4(Rf_install("find_heap"), uuid, path, forgiven));
     SEXP env = PROTECT(fh_namespace());
     SEXP handle = Rf_eval(call, env);
-    UNPROTECT(2);
+    UNPROTECT(3);
     return handle;
 }
 
@@ -152,13 +160,6 @@ static SEXP copy_of(const fh_heap *heap, uint64_t id) {
     SEXP copy = Rf_duplicate(view);
     UNPROTECT(1);
     return copy;
-}
-
-/* The user would rather have a vector lost than an error that keeps all the rest from loading. */
-static int is_forgiven(void) {
-    SEXP option = Rf_GetOption1(Rf_install("fileheap.missing"));
-    return Rf_isString(option) && Rf_xlength(option) == 1 &&
-           !strcmp(CHAR(STRING_ELT(option, 0)), "warn");
 }
 
 static SEXP resolve(const fh_heap *heap, uint64_t id) {

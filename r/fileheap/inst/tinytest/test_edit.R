@@ -9,6 +9,22 @@ records <- function() {
   all[all$state != "in progress" & all$record != fmalloc_info(rt[["touch"]])$id, ]
 }
 
+# Another process looks at something, and tells what it sees when that was edited here.
+look_elsewhere <- function(look, tell) {
+  flags <- tempfile(c("looks", "edited", "done"))
+  elsewhere(c("rt <- open_fmalloc(path)", look, "file.create(flags[1])",
+              "while (!file.exists(flags[2])) Sys.sleep(0.02)", tell,
+              "writeLines(as.character(told), flags[3])"), path = path, flags = flags,
+            wait = FALSE)
+  expect_true(await(function() file.exists(flags[1])))
+  flags
+}
+seen_elsewhere <- function(flags, lines) {
+  file.create(flags[2])
+  expect_true(await(function() file.exists(flags[3]) && length(readLines(flags[3])) == lines))
+  readLines(flags[3])
+}
+
 # What has the vector under another name, in a list, in a data frame or twice keeps its value.
 for (in_transaction in c(FALSE, TRUE)) {
   run <- if (in_transaction) function(code) with_transaction(rt, code) else force
@@ -115,17 +131,10 @@ w <- rt$x
 v <- edit(rt, "x")
 v[1] <- 23
 expect_identical(c(y[1], z[1], w[1], rt$x[1]), c(20, 21, 22, 23))
-flags <- tempfile(c("looks", "edited", "done"))
-elsewhere(c("rt <- open_fmalloc(path)", "y <- rt$x", "file.create(flags[1])",
-            "while (!file.exists(flags[2])) Sys.sleep(0.02)", "z <- rt$x",
-            "writeLines(as.character(c(y[1], z[1])), flags[3])"), path = path, flags = flags,
-          wait = FALSE)
-expect_true(await(function() file.exists(flags[1])))
+flags <- look_elsewhere("y <- rt$x", c("z <- rt$x", "told <- c(y[1], z[1])"))
 v <- edit(rt, "x")
 v[1] <- 24
-file.create(flags[2])
-expect_true(await(function() file.exists(flags[3]) && length(readLines(flags[3])) == 2L))
-expect_identical(readLines(flags[3]), c("23", "24"))
+expect_identical(seen_elsewhere(flags, 2L), c("23", "24"))
 
 # It can be had again and again: bound to the same variable, to another one, in functions.
 rt$x <- numeric(5)
@@ -192,16 +201,10 @@ expect_identical(v[1:2], c(long, paste("a second", long)))
 for (i in 1:3) v[3] <- paste(i, long)
 expect_identical(w[3], paste(3, long))
 expect_identical(z[], v[])
-flags <- tempfile(c("looks", "edited", "done"))
-elsewhere(c("rt <- open_fmalloc(path)", "y <- rt$s", "stopifnot(nchar(y[2]) > 100)",
-            "file.create(flags[1])", "while (!file.exists(flags[2])) Sys.sleep(0.02)",
-            "writeLines(as.character(nchar(y[1])), flags[3])"), path = path, flags = flags,
-          wait = FALSE)
-expect_true(await(function() file.exists(flags[1])))
+flags <- look_elsewhere(c("y <- rt$s", "stopifnot(nchar(y[2]) > 100)"),
+                        "told <- nchar(y[1])")
 v[1] <- strrep("x", 3e6)
-file.create(flags[2])
-expect_true(await(function() file.exists(flags[3]) && length(readLines(flags[3])) == 1L))
-expect_identical(readLines(flags[3]), "3000000")
+expect_identical(seen_elsewhere(flags, 1L), "3000000")
 rm(v, w, y, z)
 expect_true(is_clean(rt))
 
